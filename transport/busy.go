@@ -12,13 +12,18 @@ import (
 	"syscall"
 )
 
-// busyError adds to an error of listening which process uses the address, and what to do about it.
-// network is tcp or udp.
+// busyError adds to an error of listening which process uses the address, or which right is
+// missing, and what to do about it. network is tcp or udp.
 func busyError(err error, network string, at netip.AddrPort) error {
-	if err == nil || !errors.Is(err, syscall.EADDRINUSE) {
-		return err
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return busy(err, procRoot, network, at)
+	case errors.Is(err, syscall.EACCES) && at.Port() < 1024:
+		return fmt.Errorf("%w; a port below 1024 takes root or the capability net_bind_service: "+
+			"start it by the unit of the package, or as root with process.user, or take another "+
+			"port", err)
 	}
-	return busy(err, procRoot, network, at)
+	return err
 }
 
 // Taken reports whether a process uses an address; false if that cannot be seen.

@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -72,6 +73,23 @@ func TestBusyAddressNamesItsHolder(t *testing.T) {
 	_, err = Listen(TCP, Spec{Addr: at, Gate: NewGate(Default().Gate)})
 	if err == nil || !strings.Contains(err.Error(), "process "+strconv.Itoa(os.Getpid())) {
 		t.Errorf("%v does not name process %d", err, os.Getpid())
+	}
+}
+
+// A port below 1024 that may not be opened has which right is missing. Other errors stay as they
+// are.
+func TestPortThatMayNotBeOpenedSaysWhatItTakes(t *testing.T) {
+	refused := &net.OpError{Op: "listen", Err: os.NewSyscallError("bind", syscall.EACCES)}
+	const want = "net_bind_service"
+	err := busyError(refused, "udp", netip.MustParseAddrPort("192.0.2.1:53"))
+	if !errors.Is(err, syscall.EACCES) || !strings.Contains(err.Error(), want) {
+		t.Error(err)
+	}
+	if err := busyError(refused, "udp", netip.MustParseAddrPort("192.0.2.1:5300")); err != refused {
+		t.Error(err)
+	}
+	if err := busyError(nil, "udp", netip.MustParseAddrPort("192.0.2.1:53")); err != nil {
+		t.Error(err)
 	}
 }
 

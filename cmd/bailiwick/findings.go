@@ -8,6 +8,7 @@ import (
 	"io"
 
 	"bailiwick/internal/config"
+	"bailiwick/internal/migrate"
 )
 
 // readConfig reads a file; the default configuration if there is none.
@@ -31,7 +32,12 @@ func refuse(out io.Writer, file string, found config.Findings) error {
 	if file == "" {
 		file = "the configuration"
 	}
-	return &exitError{errors.New(file + ": " + plural(n, "error")), 1}
+	text := file + ": " + plural(n, "error")
+	if whose := migrate.Whose(file); whose != "" {
+		text += "; it seems to be of " + whose + ", of which `bailiwick import FILE` makes a " +
+			"configuration"
+	}
+	return &exitError{errors.New(text), 1}
 }
 
 // plural counts things, in words.

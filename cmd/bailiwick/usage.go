@@ -4,6 +4,7 @@ package main
 
 import (
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -103,7 +104,13 @@ func strict(cmd *cobra.Command) {
 		usage := strings.TrimSuffix(cmd.UseLine(), " [flags]")
 		for n := len(args) - 1; n >= 0; n-- {
 			if accept(cmd, args[:n]) == nil {
-				return wrongUse("%s: %q is too much; usage: %s", cmd.CommandPath(), args[n], usage)
+				meant := ""
+				if e := filepath.Ext(args[n]); cmd.Flags().Lookup("config") != nil &&
+					(e == ".yaml" || e == ".yml" || e == ".conf") {
+					meant = "; did you mean --config " + args[n] + "?"
+				}
+				return wrongUse("%s: %q is too much; usage: %s%s", cmd.CommandPath(), args[n], usage,
+					meant)
 			}
 		}
 		return wrongUse("%s: an argument is missing; usage: %s", cmd.CommandPath(), usage)

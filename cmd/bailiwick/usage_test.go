@@ -26,6 +26,7 @@ func TestUnknownWordsEndWithStatus2(t *testing.T) {
 		{"help ctl reconfig", "did you mean bailiwick ctl reload?"},
 		{"help nonsense", `bailiwick has no command "nonsense"`},
 		{"serve now", `bailiwick serve: "now" is too much; usage: bailiwick serve`},
+		{"serve a.yaml", "did you mean --config a.yaml?"},
 		{"lab now", `bailiwick lab has no command "now"`},
 		{"lab fault expird bank.example", "did you mean expired?"},
 		{"lab fault expired", "an argument is missing; usage: bailiwick lab fault FAULT NAME"},

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -84,7 +85,11 @@ func newZone(r record) (z Zone, err error) {
 		return n, err
 	})
 	note("hosts", err)
-	if len(r["addresses"])+len(r["hosts"]) == 0 {
+	if at, err := netip.ParseAddr(strings.TrimSuffix(z.Name.String(), ".")); err == nil &&
+		len(r["addresses"])+len(r["hosts"]) == 0 {
+		errs = append(errs, fmt.Errorf("%v is an address, and a zone has a name: for all names "+
+			"write {name: ., addresses: [%v]}", at, at))
+	} else if len(r["addresses"])+len(r["hosts"]) == 0 {
 		errs = append(errs, fmt.Errorf("zone %s has neither addresses nor hosts", z.Name))
 	}
 	return z, errors.Join(errs...)

@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"os"
 	"strings"
 )
@@ -113,6 +114,10 @@ func (r Report) Outside(err error) error {
 	if err == nil || r.Landlock == 0 || !errors.Is(err, fs.ErrPermission) &&
 		!strings.Contains(err.Error(), fs.ErrPermission.Error()) { // findings are texts
 		return nil
+	}
+	var op *net.OpError
+	if errors.As(err, &op) && op.Op == "listen" && op.Net != "unix" {
+		return nil // an address is no path
 	}
 	text := "the server may use only the directories that its configuration named when it was " +
 		"started (`bailiwick ctl confinement` lists them): for a path in another one it has to " +

@@ -2,6 +2,8 @@ package confine
 
 import (
 	"errors"
+	"io/fs"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -34,6 +36,24 @@ func TestMain(m *testing.M) {
 func say(text ...string) {
 	_, _ = os.Stdout.WriteString(strings.Join(text, " ") + "\n")
 	os.Exit(1)
+}
+
+// An address that may not be listened at is no path outside of the rules: what is said of it would
+// mislead.
+func TestOutsideIsAboutPaths(t *testing.T) {
+	refused := func(network string) error {
+		return &net.OpError{Op: "listen", Net: network,
+			Err: os.NewSyscallError("bind", syscall.EACCES)}
+	}
+	r := Report{Landlock: 1}
+	for network, want := range map[string]bool{"udp4": false, "tcp": false, "unix": true} {
+		if got := r.Outside(refused(network)) != nil; got != want {
+			t.Errorf("%s: %v, want %v", network, got, want)
+		}
+	}
+	if r.Outside(fs.ErrPermission) == nil {
+		t.Error("a path is not told of")
+	}
 }
 
 // inProcess runs this test again as a process with a task, and returns what it says.

@@ -53,7 +53,7 @@ func findUser(text string) (a account, err error) {
 	case err != nil:
 		return a, err
 	case a.uid == 0:
-		return a, fmt.Errorf("%q is root, which nothing is taken from by becoming it", text)
+		return a, fmt.Errorf("%q is root, who may do everything: name another user", text)
 	}
 	return a, nil
 }

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"bailiwick/internal/config"
+	"bailiwick/internal/pattern"
 )
 
 // Check finds what is wrong with a configuration, as `bailiwick config check` does.
@@ -47,6 +48,24 @@ func Programs() (names []string) {
 		names = append(names, p.name)
 	}
 	return names
+}
+
+// hyphened is a key of two words with a hyphen, as other programs have them, and a Bailiwick never.
+var hyphened = pattern.New(`(?m)^\s*[a-z0-9]+(-[a-z0-9]+)+\s*[:=]`)
+
+// Whose returns the name of the program whose file it seems to be; "" if it may be a Bailiwick's.
+func Whose(path string) string {
+	text, err := readFile(path, maxTotal)
+	if err != nil {
+		return ""
+	}
+	for _, p := range programs {
+		if p.is(text) && (hyphened.In(text) || isBIND(text) || isPDNS(text) ||
+			knotCall.In(text)) {
+			return p.name
+		}
+	}
+	return ""
 }
 
 // errUnknown is that of a file that no program's looks like.

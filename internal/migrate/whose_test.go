@@ -1,0 +1,32 @@
+package migrate
+
+import (
+	"path/filepath"
+	"testing"
+)
+
+// Whose file it is is told of each configuration of another program, and of none of ours, whatever
+// is wrong with it: our sections server, dnstap and cache have names that others have too.
+func TestWhoseFileItIs(t *testing.T) {
+	for pattern, want := range map[string]string{
+		"testdata/*.unbound.conf": "unbound", "testdata/*.named.conf": "bind",
+		"testdata/*.kresd.conf": "knot-resolver", "testdata/*.knot.yml": "knot-resolver",
+		"testdata/*.recursor.conf": "pdns-recursor", "testdata/*.recursor.yml": "pdns-recursor",
+		"testdata/*.dnsmasq.conf": "dnsmasq",
+		"testdata/*.yaml":         "", "../../deploy/*/*.yaml": "", "../../deploy/*/*.yml": "",
+		"../../deploy/packages/files/*.yaml": "",
+	} {
+		paths, err := filepath.Glob(pattern)
+		if err != nil || len(paths) == 0 {
+			t.Errorf("%s: %v, %v", pattern, paths, err)
+		}
+		for _, p := range paths {
+			if got := Whose(p); got != want {
+				t.Errorf("%s: %q, want %q", p, got, want)
+			}
+		}
+	}
+	if got := Whose("testdata/none"); got != "" {
+		t.Errorf("no file: %q", got)
+	}
+}
