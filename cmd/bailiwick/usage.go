@@ -109,8 +109,8 @@ func strict(cmd *cobra.Command) {
 					(e == ".yaml" || e == ".yml" || e == ".conf") {
 					meant = "; did you mean --config " + args[n] + "?"
 				}
-				return wrongUse("%s: %q is too much; usage: %s%s", cmd.CommandPath(), args[n], usage,
-					meant)
+				return wrongUse("%s: %q is too much; usage: %s%s", cmd.CommandPath(), args[n],
+					usage, meant)
 			}
 		}
 		return wrongUse("%s: an argument is missing; usage: %s", cmd.CommandPath(), usage)

@@ -30,6 +30,19 @@ func TestLocalData(t *testing.T) {
 	}
 }
 
+// A local zone is written as text with its type, as in a view, or as a map.
+func TestLocalZoneAsText(t *testing.T) {
+	for text, want := range map[string]int{"a.example static": 1, "a.example   Static": 1,
+		"a.example": 0, "a.example static x": 0} {
+		c, found := written(t, "policy: {local_zones: [\""+text+"\"]}\n")
+		if len(c.LocalZones) != want || (len(found) == 0) != (want == 1) || want == 1 &&
+			(c.LocalZones[0].Type != localdata.Static ||
+				c.LocalZones[0].Name.String() != "a.example.") {
+			t.Errorf("%s: %+v, %v", text, c.LocalZones, found)
+		}
+	}
+}
+
 // What is wrong with local data is said where it stands, with what would be right.
 func TestLocalDataThatIsWrong(t *testing.T) {
 	for text, want := range map[string]string{

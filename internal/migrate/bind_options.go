@@ -57,7 +57,7 @@ var bindTable = options{map[string]conversion{
 	"dlz":                     "not now, because zones are files or copies; nearest: zones.held",
 	"dyndb":                   "not now, because zones are files or copies; nearest: zones.held",
 	"use-alt-transfer-source": "nearest: resolver.source_addresses",
-}}
+}, nil, nil}
 
 // bindNeedless are options that need nothing here, with the reason.
 var bindNeedless = map[string]string{

@@ -93,7 +93,7 @@ var dnsmasqTable = options{map[string]conversion{
 		"policy.hosts_files",
 	"dhcp-host": "out of scope: DHCP; its names are not known here; nearest: " +
 		"policy.local_records",
-}}
+}, dnsmasqAlike, dnsmasqUnlike}
 
 // special converts an option whose value decides what it becomes, and reports whether it is one.
 func (m *dnsmasq) special(d *directive) bool {

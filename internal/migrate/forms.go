@@ -3,6 +3,7 @@
 package migrate
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
@@ -82,6 +83,8 @@ type options struct {
 	known    map[string]conversion
 	needless map[string]string
 	lost     map[string]string
+	// alike and unlike are further ones that are needless and lost.
+	alike, unlike reasons
 }
 
 // convert converts an option.
@@ -90,7 +93,8 @@ func (o *options) convert(b *builder, d *directive, path func(string) string) {
 		b.one(d, c, path)
 		return
 	}
-	needless, lost := o.needless[d.name], o.lost[d.name]
+	needless := cmp.Or(o.needless[d.name], o.alike.of(d.name))
+	lost := cmp.Or(o.lost[d.name], o.unlike.of(d.name))
 	switch {
 	case needless != "":
 		b.leave(d, "%s", needless)

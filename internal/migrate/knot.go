@@ -28,7 +28,9 @@ var (
 		`management|cache|options|dns64|dnssec):`)
 )
 
-func isKnot(text string) bool { return knotCall.In(text) || knotSection.In(text) }
+func isKnot(text string) bool {
+	return knotCall.In(text) || knotSection.In(text) && !unboundOption.In(text)
+}
 
 // knot is a conversion.
 type knot struct {
@@ -38,6 +40,7 @@ type knot struct {
 	actions   []string // of the elements of access
 	from      []*directive
 	ruled     []string // names that a rule holds for, and those below them
+	unkept    []string // names whose data are not kept
 	listening bool
 	anchors   bool // there is a trust anchor
 }

@@ -325,6 +325,10 @@ func (k *knot) action(d *directive, v luaValue, names []string) {
 			k.leave(d, "bailiwick explain NAME tells it")
 			return
 		}
+		if v.text == "policy.FLAGS" || v.text == "policy.MIRROR" { // later rules hold as well
+			k.flags(d, v, name)
+			continue
+		}
 		if k.within(name) {
 			k.leave(d, "an earlier rule holds for %s", name)
 			continue
@@ -350,6 +354,18 @@ func (k *knot) action(d *directive, v luaValue, names []string) {
 	}
 }
 
+// flags converts what holds for names beside the rule that decides: that they are not kept, if they
+// are forwarded.
+func (k *knot) flags(d *directive, v luaValue, name string) {
+	set := append(v.arg(0).texts(), v.arg(1).texts()...)
+	if v.text == "policy.FLAGS" && slices.Equal(set, []string{"NO_CACHE"}) && name != "." {
+		k.unkept = append(k.unkept, strings.ToLower(zoneName(name)))
+		k.leave(d, "no_cache of %s, if it is forwarded", name)
+		return
+	}
+	k.lose(d, "%s for %s; nearest: resolver, resolver.forward_zones", v.text, name)
+}
+
 // servfail tells what policy.DROP was.
 func (k *knot) servfail() {
 	k.tell("policy.DROP answered SERVFAIL; here it is REFUSED")
@@ -357,7 +373,8 @@ func (k *knot) servfail() {
 
 // forward converts the servers that names are forwarded to.
 func (k *knot) forward(d *directive, v luaValue, name string) {
-	z := zone{name: zoneName(name), forward: true, at: d, insecure: v.text == "policy.STUB"}
+	z := zone{name: zoneName(name), forward: true, at: d, insecure: v.text == "policy.STUB",
+		noCache: slices.Contains(k.unkept, strings.ToLower(zoneName(name)))}
 	servers := v.arg(0)
 	list := servers.list
 	if servers.kind == 's' {

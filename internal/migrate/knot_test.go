@@ -76,6 +76,26 @@ func TestKnotFirstRule(t *testing.T) {
 	}
 }
 
+// TestKnotFlagsGoOn: flags for names are no rule that decides, and the one behind them holds, as in
+// Knot Resolver's own example of a part of the tree that is replaced.
+func TestKnotFlagsGoOn(t *testing.T) {
+	checkConversions(t, "knot-resolver", "", "\n", []conversion{
+		{"extra = policy.todnames({'a.example', 'b.example'})\n" +
+			"policy.add(policy.suffix(policy.FLAGS({'NO_CACHE'}), extra))\n" +
+			"policy.add(policy.suffix(policy.STUB({'192.0.2.1'}), extra))",
+			`{name: "b.example", addresses: ["192.0.2.1:53"], no_cache: true, insecure: true}`,
+			false},
+		{"policy.add(policy.all(policy.FLAGS('NO_CACHE')))\n" +
+			"policy.add(policy.all(policy.FORWARD('192.0.2.1')))",
+			`{name: ".", addresses: ["192.0.2.1:53"]}`, true},
+		{"policy.add(policy.suffix(policy.FLAGS({'NO_EDNS'}), {todname('a.example')}))",
+			"policy.FLAGS for a.example; nearest: resolver", true},
+		{"policy.add(policy.all(policy.MIRROR('192.0.2.9')))\n" +
+			"policy.add(policy.all(policy.FORWARD('192.0.2.1')))",
+			`{name: ".", addresses: ["192.0.2.1:53"]}`, true},
+	})
+}
+
 // TestKnotUnusablePrefix: without a prefix that can be used there is no DNS64, rather than one by
 // another prefix.
 func TestKnotUnusablePrefix(t *testing.T) {

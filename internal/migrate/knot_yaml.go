@@ -64,7 +64,7 @@ var knotTable = options{map[string]conversion{
 	"network.proxy-protocol":      "nearest: proxy_from of a listener",
 	"network.address-renumbering": "nearest: policy.local_records",
 	"options.glue-checking":       "nearest: resolver.harden_glue",
-}}
+}, nil, nil}
 
 // yaml converts a file.
 func (k *knot) yaml(path, text string) error {

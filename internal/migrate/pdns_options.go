@@ -163,7 +163,7 @@ var pdnsTable = options{map[string]conversion{
 	"proxymappings":              "nearest: views",
 	"export-etc-hosts-search-suffix": "names stand in the file as they are asked for; nearest: " +
 		"policy.hosts_files",
-}}
+}, pdnsAlike, nil}
 
 // special converts a setting whose value decides what it becomes, and reports whether it is one.
 func (r *recursor) special(d *directive) bool {

@@ -25,6 +25,12 @@ var unboundDiffers = []string{
 var unboundSection = pattern.New(`(?m)^\s*(server|forward-zone|stub-zone|remote-control|` +
 	`auth-zone|view|rpz|include-toplevel)\s*:(?:\s|$)`)
 
+// unboundOption are options that no file of another program has, whose sections have the names of
+// clauses and options too.
+var unboundOption = pattern.New(`(?m)^\s*(?:module-config|access-control|do-ip4|do-udp|` +
+	`harden-glue|forward-addr|verbosity|auto-trust-anchor-file|private-address|num-threads|` +
+	`local-zone|interface-automatic|use-caps-for-id)\s*:`)
+
 func isUnbound(text string) bool { return unboundSection.In(text) }
 
 // unboundSections are the words that begin a clause.

@@ -122,7 +122,8 @@ var unboundLost = map[string]string{
 	"do-nat64":                  "nearest: resolver.nat64",
 }
 
-var unboundTable = options{unboundOptions, unboundNeedless, unboundLost}
+var unboundTable = options{unboundOptions, unboundNeedless, unboundLost, unboundAlike,
+	unboundUnlike}
 
 // each converts the options of the clause server that stand alone.
 func (u *unbound) each() {
@@ -178,7 +179,9 @@ func (u *unbound) special(d *directive) bool {
 		}
 		u.leave(d, "hide-%s: it is refused", d.name)
 	case "ip-ratelimit", "ratelimit", "harden-algo-downgrade", "val-permissive-mode",
-		"ignore-cd-flag", "dns64-synthall", "unblock-lan-zones", "insecure-lan-zones", "do-nat64":
+		"ignore-cd-flag", "dns64-synthall", "unblock-lan-zones", "insecure-lan-zones", "do-nat64",
+		"http-notls-downstream", "serve-original-ttl", "zonemd-permissive-mode", "ipsecmod-enabled",
+		"fake-dsa", "fake-sha1", "disable-edns-do":
 		if d.arg(0) != "0" && d.arg(0) != "no" {
 			return false
 		}
