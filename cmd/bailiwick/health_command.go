@@ -27,21 +27,21 @@ func healthCommand() *cobra.Command {
 			"servers, as a client does; those that encrypt are connected to. Any answer is " +
 			"good, SERVFAIL too: no restart makes an unreachable network reachable. It is for " +
 			"containers, whose images have no other program to ask with. Listeners behind a " +
-			"PROXY header, and those of QUIC, are not asked.\n\nExit status: 0 all answer; 1 " +
-			"some do not, or the configuration is wrong.",
+			"PROXY header, and those of QUIC, are not asked. An error in the configuration is " +
+			"told, and the listeners are asked all the same: a server that has refused to " +
+			"reload it serves as before, and would not after a restart.\n\nExit status: 0 all " +
+			"answer; 1 some do not.",
 		Example:           "  bailiwick health --config /etc/bailiwick/bailiwick.yaml",
 		Args:              cobra.NoArgs,
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, found := readConfig(file)
-			if err := refuse(cmd.ErrOrStderr(), file, found.Errors()); err != nil {
-				return err
-			}
+			wrong := refuse(cmd.ErrOrStderr(), file, found.Errors())
 			ctx, cancel := context.WithTimeout(cmd.Context(), timeout)
 			defer cancel()
 			n, err := healthOf(ctx, cfg)
 			if err != nil {
-				return &exitError{err, 1}
+				return &exitError{errors.Join(wrong, err), 1}
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), "%s answered\n", plural(n, "listener"))
 			return nil

@@ -33,6 +33,14 @@ func TestHealthCommand(t *testing.T) {
 		t.Fatal(err)
 	}
 	other := p.file + ".other"
+	if err := os.WriteFile(other, append(text, "cache: {memory: 1}\n"...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	// A configuration that a reload would refuse is told, and is no reason to end the server.
+	if out, err := health(other); err != nil || !strings.Contains(out, "2 listeners answered") ||
+		!strings.Contains(out, `cache.memory: "1" is not a size`) {
+		t.Errorf("with an error in the configuration: %v\n%s", err, out)
+	}
 	for _, at := range []string{silent.LocalAddr().String(),
 		fmt.Sprintf("127.0.0.1:%d", freePort(t))} {
 		if err := os.WriteFile(other, []byte(strings.Replace(string(text),
