@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -223,15 +224,28 @@ func printText(w io.Writer, r console.Result) error {
 }
 
 // controlSocket returns the path of the control socket: that of the flag, of the configuration, or
-// the default.
+// the default. An error in the configuration is in the way only if nobody listens there: a server
+// that has refused to reload a file is still there to be told things.
 func controlSocket(socket, file string) (string, error) {
 	if socket != "" {
 		return socket, nil
 	}
 	cfg, found := readConfig(file)
+	path, err := socketOf(cfg, file)
+	if wrong := found.Err(); wrong != nil {
+		if err == nil {
+			_, err = os.Stat(path)
+		}
+		if err != nil {
+			return "", wrong
+		}
+	}
+	return path, err
+}
+
+// socketOf returns the path of the control socket of a configuration.
+func socketOf(cfg *config.Config, file string) (string, error) {
 	switch {
-	case found.Err() != nil:
-		return "", found.Err()
 	case cfg.Console.Socket == "":
 		return "", fmt.Errorf("%s: control.socket is empty: the server has no control socket", file)
 	case cfg.Console.Socket == console.AutoSocket:

@@ -40,3 +40,28 @@ func TestUsualSocketIsTheSameForServerAndCtl(t *testing.T) {
 		t.Errorf("a user's is %s", got)
 	}
 }
+
+// A server whose file is broken meanwhile can be told things: the file is read for the place of its
+// socket. Where there is none the error is what has to be known.
+func TestControlSocketOfABrokenFile(t *testing.T) {
+	dir := t.TempDir()
+	file, socket := filepath.Join(dir, "b.yaml"), filepath.Join(dir, "beside")
+	if err := os.WriteFile(file, []byte("control: {socket: beside}\ncache: {memory: 1}\n"),
+		0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := controlSocket("", file); err == nil ||
+		!strings.Contains(err.Error(), "cache.memory") {
+		t.Errorf("nobody listens: %s, %v", got, err)
+	}
+	if err := os.WriteFile(socket, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := controlSocket("", file); got != socket || err != nil {
+		t.Errorf("a server is there: %s, %v", got, err)
+	}
+	if _, err := controlSocket("", filepath.Join(dir, "none")); err == nil ||
+		!strings.Contains(err.Error(), "none") {
+		t.Errorf("there is no file: %v", err)
+	}
+}
