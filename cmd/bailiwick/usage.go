@@ -150,6 +150,14 @@ func unknownCommand(cmd *cobra.Command, typed string) error {
 
 // suggestFlag returns a text with the flag that was probably meant, "" if there is none.
 func suggestFlag(cmd *cobra.Command, err error) string {
+	// Other commands are told of their configuration by a flag, and those about files have it as
+	// their argument.
+	if strings.HasPrefix(err.Error(), "unknown shorthand flag: 'c'") ||
+		strings.HasPrefix(err.Error(), "unknown flag: --config") {
+		if usage := strings.TrimSuffix(cmd.UseLine(), " [flags]"); strings.Contains(usage, "FILE") {
+			return "; did you mean " + usage + "?"
+		}
+	}
 	_, typed, ok := strings.Cut(err.Error(), "unknown flag: --")
 	if !ok {
 		return ""

@@ -37,6 +37,8 @@ func TestUnknownWordsEndWithStatus2(t *testing.T) {
 		{"config check", "bailiwick config check: an argument is missing; usage: bailiwick " +
 			"config check FILE"},
 		{"config check a b", `"b" is too much`},
+		{"config check -c a.yaml", "did you mean bailiwick config check FILE?"},
+		{"config show --config a.yaml", "did you mean bailiwick config show [FILE]?"},
 		{"config show a b", `"b" is too much`},
 		{"config dnr", "an argument is missing"},
 		{"ctl status now", `"now" is too much`},
