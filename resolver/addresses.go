@@ -62,7 +62,7 @@ func (l *serverList) reuse() {
 	for _, c := range l.known {
 		*c = candidate{}
 	}
-	kept := l.known[:0] // with the candidates behind its end, see addOne
+	kept := l.known[:0] // with the candidates behind its end, see another
 	if cap(kept) > maxKeptCandidates {
 		kept = nil
 	}

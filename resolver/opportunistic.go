@@ -76,11 +76,11 @@ func (a *zoneQuery) fallBack(c *candidate, via transport.Protocol, err error) bo
 // section 4.4). It sends the question itself, so that the server learns nothing more. No query
 // waits for it.
 func (a *zoneQuery) probe(c *candidate, query []byte) {
-	r := a.x.r
+	r, addr := a.x.r, c.addr.Addr()
 	if a.conf != nil || len(r.cfg.Opportunistic) == 0 {
 		return
 	}
-	for _, e := range r.infra.unknown(c.addr.Addr(), r.cfg.Opportunistic, r.clock.Now()) {
+	for _, e := range r.infra.unknown(addr, r.cfg.Opportunistic, r.clock.Now()) {
 		select {
 		case r.probes <- struct{}{}:
 		default:
@@ -89,8 +89,8 @@ func (a *zoneQuery) probe(c *candidate, query []byte) {
 		}
 		req := transport.Request{Server: a.port(c, form{via: e}), Via: e,
 			Query: slices.Clone(query), Timeout: probeTimeout}
-		r.infra.probing(c.addr.Addr(), e, r.clock.Now())
-		zone := a.zone // the query's memory is used again before the probe ends
+		r.infra.probing(addr, e, r.clock.Now())
+		zone := a.zone // the memory of a and of c is used again before the probe ends
 		r.fetches.spawn(guard.Probe, func() {
 			defer func() { <-r.probes }()
 			began := time.Now()
@@ -101,10 +101,10 @@ func (a *zoneQuery) probe(c *candidate, query []byte) {
 			}
 			r.observe.Upstream(req.Server, e, time.Since(began), why)
 			if why == cause.LocalResources || r.fetches.ctx.Err() != nil {
-				r.infra.probing(c.addr.Addr(), e, r.clock.Now()) // the probe has no result
+				r.infra.probing(addr, e, r.clock.Now()) // the probe has no result
 				return
 			}
-			r.infra.learnEncrypted(c.addr.Addr(), e, err == nil, r.clock.Now())
+			r.infra.learnEncrypted(addr, e, err == nil, r.clock.Now())
 		})
 	}
 }

@@ -47,3 +47,36 @@ func TestRFC9539ProbeThatWasNotMadeTellsNothing(t *testing.T) {
 		}
 	})
 }
+
+// lateProbes is a network whose replies over DoT come after a time.
+type lateProbes struct {
+	*lab.World
+	by time.Duration
+}
+
+func (l *lateProbes) Exchange(ctx context.Context, r transport.Request) ([]byte, error) {
+	if r.Via == transport.DoT {
+		time.Sleep(l.by)
+	}
+	return l.World.Exchange(ctx, r)
+}
+
+// What a probe finds out is known of the server that it went to, however long it takes: the
+// question that it began with is over by then, and its memory serves others (RFC 9539, section
+// 4.4).
+func TestRFC9539SlowProbeIsOfItsServer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := oddWorld(nil)
+		in := newNetwork(t, w, &lateProbes{w, 300 * time.Millisecond}, func(c *resolver.Config) {
+			c.Opportunistic = []transport.Protocol{transport.DoT}
+		})
+		in.resolve("somename.odd.example.", wire.TypeA)
+		time.Sleep(time.Second)
+		synctest.Wait()
+		began := time.Now()
+		in.resolve("another.odd.example.", wire.TypeA)
+		if time.Since(began) != 300*time.Millisecond {
+			t.Errorf("the next question took %v, and so did not go over DoT", time.Since(began))
+		}
+	})
+}

@@ -223,6 +223,7 @@ func (x *resolution) descend(d *cache.Delegation, list *serverList, conf *Zone, 
 		case got.kind == wire.KindReferral:
 			d, x.using = x.follow(d, got), nil
 			list.reuse()
+			list = nil // a panic would give it back twice
 			list, conf, c = x.serversOf(d), nil, nil
 			if next, held := x.closest(x.q.Name, x.q.Type); held != nil && next.Zone.Below(d.Zone) {
 				d, c = next, held
