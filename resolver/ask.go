@@ -29,6 +29,7 @@ type zoneQuery struct {
 	list   *serverList
 	weak   *accepted      // an answer without AA, kept in case nothing better comes
 	bogus  *cause.Failure // why the first bogus answer did not verify
+	told   *cause.Failure // the same, for clients whose time ends meanwhile
 	bogies int
 	// confirmed reports whether a server was asked over TCP because all answers were bogus.
 	confirmed bool
@@ -89,7 +90,7 @@ func (a *zoneQuery) run() (*accepted, *cause.Failure) {
 	}
 	defer func() {
 		a.closeAll()
-		a.x.budget.settled(a.bogus)
+		a.x.budget.settled(a.told)
 	}()
 	for {
 		t, f := a.next()
@@ -265,7 +266,11 @@ func (a *zoneQuery) notVerified(t *try, f *cause.Failure, o observation) {
 	a.x.r.blame(c.addr.Addr(), a.zone, e, f, 0)
 	if a.bogus == nil {
 		a.bogus = f.At(c.addr)
-		a.x.budget.unverified(a.bogus)
+		if a.x.r.cfg.inside(a.zone, a.conf) {
+			a.bogus = a.bogus.Inside()
+		}
+		a.told = a.x.r.forOperator(a.q.Name, a.bogus)
+		a.x.budget.unverified(a.told)
 	}
 	a.bogies++
 	o.what = sawBogus

@@ -3,6 +3,7 @@
 package resolver_test
 
 import (
+	"net/netip"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -30,6 +31,7 @@ func TestLateClientsAreToldOfTheSilence(t *testing.T) {
 		time.Sleep(resolver.MaxTime)
 		for who, x := range map[string]*leaver{"first": first, "second": second} {
 			a := x.got()
+			t.Logf("%s %#v %q", who, a.Failure, a.Failure.Extra())
 			if a == nil || a.RCode != servFail || a.Failure.Cause != cause.Timeout ||
 				a.Failure.Zone != "many." || !strings.HasPrefix(a.Failure.Server, "127.53.") ||
 				a.Failure.HeldAgainst() != cause.ScopeQuery {
@@ -98,6 +100,7 @@ func TestRFC8914LateClientsAreToldWhatDidNotVerify(t *testing.T) {
 					time.Sleep(resolver.MaxTime)
 					for who, x := range map[string]*leaver{"first": first, "second": second} {
 						a := x.got()
+						t.Logf("%s %#v %q", who, a.Failure, a.Failure.Extra())
 						if a == nil || a.RCode != servFail || a.Failure.Cause != c.want ||
 							a.Status != c.status {
 							t.Errorf("the %s: %+v\n%s", who, a, in.transcript())
@@ -107,6 +110,36 @@ func TestRFC8914LateClientsAreToldWhatDidNotVerify(t *testing.T) {
 			})
 		}
 	}
+}
+
+// A client that is told so about servers that the operator names is not told their addresses, and
+// the cause and the remedy are those of a query that has not taken as long.
+func TestRFC8914LateClientsAreNotToldOfServersInside(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := lab.Internet(time.Now())
+		w.Add(lab.Zone{Name: "corp.", Records: "www A 192.0.2.1",
+			Servers: []lab.ServerFaults{{lab.Stripping}, {lab.Dead}, {lab.Dead}, {lab.Dead},
+				{lab.Dead}, {lab.Dead}, {lab.Dead}}})
+		servers := w.Servers()
+		w.Add(lab.Zone{Name: "far.", Records: "to CNAME www.corp.",
+			Servers: []lab.ServerFaults{{lab.Slow}}})
+		z := resolver.Zone{Name: wire.MustParseName("corp."),
+			Weights: []int{1, 0, 0, 0, 0, 0, 0}} // the first one is asked first
+		for _, a := range servers[len(servers)-7:] {
+			z.Addrs = append(z.Addrs, netip.AddrPortFrom(a, 53))
+		}
+		in := newWorld(t, w, func(c *resolver.Config) { c.Zones = []resolver.Zone{z} })
+		late := in.start("to.far.", wire.TypeA) // its time ends before that of the search
+		time.Sleep(resolver.MaxTime / 2)
+		in.start("www.corp.", wire.TypeA) // the search goes on for this one
+		time.Sleep(resolver.MaxTime / 2)
+		a := late.got()
+		if a == nil || a.Failure.Cause != cause.SplitHorizon ||
+			!strings.Contains(a.Failure.Remedy, "resolver.stub_zones") ||
+			a.Failure.Server == "" || strings.Contains(a.Failure.Extra(), "127.53.") {
+			t.Errorf("%+v\n%s", a, in.transcript())
+		}
+	})
 }
 
 // Servers that reply, each too late for all of them, are no silence: more time would help.
