@@ -64,6 +64,10 @@ func main() {
 		"measure what clients wait while two million rules are replaced instead")
 	flag.BoolVar(&o.names, "names", false, "with -replace: replace 100,000 local records")
 	flag.Parse()
+	if o.names && !o.replace {
+		fmt.Fprintln(os.Stderr, "peers: -names is for -replace")
+		os.Exit(2)
+	}
 	run := compare
 	if os.Getenv(inside) == "" {
 		run = enter
