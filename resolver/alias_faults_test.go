@@ -3,6 +3,7 @@
 package resolver_test
 
 import (
+	"fmt"
 	"net/netip"
 	"testing"
 	"testing/synctest"
@@ -35,6 +36,16 @@ func TestRFC1034FaultsOfAliasesHaveTheirZone(t *testing.T) {
 					t.Errorf("%s: %v in %q, want %s", name, a.Failure, a.Failure.Zone, want)
 				}
 			}
+		}
+	})
+	synctest.Test(t, func(t *testing.T) { // the zone may be another one's than that of the chain
+		w := lab.Internet(time.Now())
+		w.Add(lab.Zone{Name: "start.", Records: "www CNAME c0.aliases.faulty."})
+		a := newWorld(t, w, nil).resolve("www.start.", wire.TypeA)
+		if a.Failure == nil || a.Failure.Cause != cause.LimitAliases ||
+			a.Failure.Zone != "start." || a.Failure.Detail != "www.start. leads to "+
+			fmt.Sprintf("c%d.aliases.faulty.", resolver.MaxAliases) {
+			t.Errorf("a long chain into another zone: %+v", a.Failure)
 		}
 	})
 	synctest.Test(t, func(t *testing.T) {

@@ -86,7 +86,9 @@ func (r *Resolver) chainOf(q wire.Question, cd bool, next func(cache.Key) (*resu
 		case slices.Contains(seen, l.target), l.growing():
 			return a.fail(r.aliasFault(cause.AliasLoop, l.target))
 		case len(seen) > r.cfg.MaxAliases:
-			return a.fail(r.aliasFault(cause.LimitAliases, q.Name))
+			f := r.aliasFault(cause.LimitAliases, q.Name)
+			f.Detail += " leads to " + l.target.String()
+			return a.fail(f)
 		}
 		name = l.target
 	}
