@@ -277,12 +277,17 @@ func (a *zoneQuery) notVerified(t *try, f *cause.Failure, o observation) {
 	c.spent = !a.step(t, o)
 }
 
-// confirm asks a server once more, in lower case, if all servers have failed, or two with bogus
-// answers, and its answer was bogus: over TCP if it may have been forged, as one forged packet that
+// confirm asks a server once more, in lower case, if all servers have failed, or two answers were
+// bogus, and its answer was bogus: over TCP if it may have been forged, as one forged packet that
 // fits must not make a name fail for as long as bogus data are remembered. A server whose data were
-// proven to be bogus lately is not asked, so that a bogus zone costs one question more in
-// [lameTime]. Unbound 1.17 asks the same server again up to twelve times over UDP, where the forger
-// may be lucky again; BIND 9.18 fails at once.
+// proven to be bogus lately is not asked, so that a bogus zone costs one question more for each
+// server in [lameTime]. Unbound 1.17 asks the same server again up to twelve times over UDP, where
+// the forger may be lucky again; BIND 9.18 fails at once.
+//
+// TCP is not left to the end: what may be forged is not learnt, so that each name of a zone with
+// many servers, whose signer signs the letters and which return no cookie, would have all of them
+// asked, up to [MaxBogusTries], and as many answers validated. Where two servers of a zone are
+// bogus and drop TCP, a good third one waits for the patience with TCP, once for each in [badTime].
 func (a *zoneQuery) confirm() bool {
 	for _, c := range a.list.known {
 		if !a.confirmed && (c.tcp == 0 || c.ladder.lettered) && c.ladder.confirm() {
@@ -361,7 +366,9 @@ func (a *zoneQuery) query(how form, p *profile, network netip.Prefix) (q []byte,
 	var flags uint16
 	if a.conf != nil && a.conf.Forward {
 		flags = wire.FlagRD
-		if how.edns { // RFC 6840, section 5.9: we validate ourselves; without DO nobody can
+		// RFC 6840, section 5.9: we validate ourselves; without DO nobody can, and only who has set
+		// CD is to get what the forwarder does not vouch for (RFC 4035, section 3.2.2).
+		if how.edns || a.x.cd && !a.isAddressLookup() {
 			flags |= wire.FlagCD
 		}
 	}

@@ -356,14 +356,20 @@ const (
 // honest is a server that does nothing else.
 func honest(_ lab.Incoming, m *dns.Msg) lab.Reply { return lab.Messages(m) }
 
-// returnsCookie is a server that returns the client's cookie.
-func returnsCookie(q lab.Incoming, m *dns.Msg) lab.Reply {
+// ownCookie is a cookie of a server's own.
+const ownCookie = "0123456789abcdef"
+
+// returnsCookie is a server that returns the client's cookie, and has one of its own.
+func returnsCookie(q lab.Incoming, m *dns.Msg) lab.Reply { return returning(q, m, ownCookie) }
+
+// returning is a reply that returns the client's cookie, with the server's behind it.
+func returning(q lab.Incoming, m *dns.Msg, own string) lab.Reply {
 	opt := q.Query.IsEdns0()
-	if own := m.IsEdns0(); opt != nil && own != nil {
+	if reply := m.IsEdns0(); opt != nil && reply != nil {
 		for _, o := range opt.Option {
 			if c, ok := o.(*dns.EDNS0_COOKIE); ok {
-				own.Option = append(own.Option, &dns.EDNS0_COOKIE{Code: dns.EDNS0COOKIE,
-					Cookie: c.Cookie[:16] + "0123456789abcdef"})
+				reply.Option = append(reply.Option, &dns.EDNS0_COOKIE{Code: dns.EDNS0COOKIE,
+					Cookie: c.Cookie[:16] + own})
 			}
 		}
 	}
@@ -426,32 +432,79 @@ func TestDNS0x20ProvenBogusReplyIsNotHeldAgainstTheServer(t *testing.T) {
 	})
 }
 
-// A zone that is bogus whatever the letters costs one question more, and only once.
+// A zone that is bogus whatever the letters costs one question more, and only once, whether its
+// servers have cookies of their own or return ours alone.
 func TestDNS0x20ProvenBogusZoneCostsOneQuestion(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := lab.Internet(time.Now())
-		w.Script = func(q lab.Incoming) (lab.Reply, bool) {
-			name := strings.ToLower(q.Question().Name)
-			return returnsCookie(q, q.Honest()), dns.IsSubDomain("expired.faulty.", name)
-		}
-		in := newWorld(t, w, nil)
-		for i := range 4 {
-			name := fmt.Sprintf("www.n%d.expired.faulty.", i)
-			in.transcript()
-			a := in.resolve(name, wire.TypeA)
-			if a.RCode != servFail || a.Failure.Cause.Kind() != cause.KindDNSSEC {
-				t.Errorf("%s: %s %v", name, a.RCode, a.Failure)
-			}
-			asked := in.transcript()
-			want := 1
-			if i == 0 {
-				want = 2
-			}
-			if got := strings.Count(asked, name); got > want {
-				t.Errorf("%s: asked %d times\n%s", name, got, asked)
-			}
-		}
-	})
+	for title, own := range map[string]string{"a cookie of its own": ownCookie, "ours": ""} {
+		t.Run(title, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := lab.Internet(time.Now())
+				w.Script = func(q lab.Incoming) (lab.Reply, bool) {
+					name := strings.ToLower(q.Question().Name)
+					return returning(q, q.Honest(), own), dns.IsSubDomain("expired.faulty.", name)
+				}
+				in := newWorld(t, w, nil)
+				for i := range 4 {
+					name := fmt.Sprintf("www.n%d.expired.faulty.", i)
+					in.transcript()
+					a := in.resolve(name, wire.TypeA)
+					if a.RCode != servFail || a.Failure.Cause.Kind() != cause.KindDNSSEC {
+						t.Errorf("%s: %s %v", name, a.RCode, a.Failure)
+					}
+					asked := in.transcript()
+					want := 1
+					if i == 0 {
+						want = 2
+					}
+					if got := strings.Count(asked, name); got > want {
+						t.Errorf("%s: asked %d times\n%s", name, got, asked)
+					}
+				}
+			})
+		})
+	}
+}
+
+// A bogus name, before or after another one, does not make the other names of its zone fail if the
+// zone's signer signs letters as well: neither is what is known of letters forgotten, nor are they
+// used where the cookie protects as well, for the five minutes in which nothing is asked twice.
+func TestDNS0x20BogusNameLeavesTheOthersOfASignerOfLetters(t *testing.T) {
+	for title, c := range map[string]struct {
+		own   string
+		names []string
+	}{
+		"a good name first":    {"", []string{"good", "bogus", "better", "bogus", "best"}},
+		"the bogus name first": {ownCookie, []string{"bogus", "good", "bogus", "better"}},
+	} {
+		t.Run(title, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := lab.Internet(time.Now())
+				w.Add(lab.Zone{Name: "online.example.", Denial: lab.Compact,
+					Records: "* A 192.0.2.1"})
+				only(w, "online.example.", func(q lab.Incoming) (lab.Reply, bool) {
+					m := q.Honest()
+					bogus := strings.Contains(strings.ToLower(q.Question().Name), "bogus")
+					for _, r := range m.Ns {
+						if n, ok := r.(*dns.NSEC); ok && bogus {
+							n.NextDomain = "z.other."
+						} else if ok {
+							n.NextDomain = `\000.` + q.Question().Name
+						}
+					}
+					return returning(q, m, c.own), true
+				})
+				in := newWorld(t, w, nil)
+				in.resolve("online.example.", wire.TypeSOA) // it gives its cookie
+				for i, name := range c.names {
+					full := fmt.Sprintf("abcdefghijklmnop%d.%s.online.example.", i, name)
+					a := in.resolve(full, wire.TypeTXT)
+					if (a.Status == wire.Secure) == (name == "bogus") {
+						t.Errorf("%s: %s (%v)", full, a.Status, a.Failure)
+					}
+				}
+			})
+		})
+	}
 }
 
 // Over TCP nobody else can reply, so that letters protect nothing there. A signer that signs them

@@ -289,8 +289,12 @@ func (s *infraCache) learn(a netip.Addr, zone wire.Name, e conduct, took time.Du
 		if e == eventBogusProven || v.faultOf(zone, now) < faultGrave {
 			v.fault(f, now)
 		}
-		// It may be bogus because we asked for less than the server can do.
-		v.noEDNS, v.caseLost, v.noCookie, v.plainOnly = inability{}, inability{}, inability{}, 0
+		// It may be bogus because we asked for less than the server can do. Letters make no proven
+		// data good, and who signs them would make all names of the zone bogus.
+		v.noEDNS, v.noCookie, v.plainOnly = inability{}, inability{}, 0
+		if e != eventBogusProven {
+			v.caseLost = inability{}
+		}
 	case eventForget:
 		v.timeouts, v.until = 0, time.Time{}
 	default:

@@ -55,11 +55,15 @@ type ladder struct {
 // zone is known to be signed. plain reports whether something is left out because the server was
 // silent. A truncated reply to random letters has shown that the server keeps them; over TCP they
 // protect nothing, and some signers sign them (see confirm). TCP for another reason keeps them, to
-// see whether the server does.
+// see whether the server does. Where its data were bogus lately, and it has to return its cookie,
+// they are left out: if they are why its other data do not verify, no further question tells.
 func (l *ladder) next(full form, p *profile, tcp, secure bool) (f form, plain bool) {
 	f = form{via: full.via, edns: !l.noEDNS && (!p.noEDNS || l.mustEDNS || secure),
 		cookie:     full.cookie && !p.noCookie && !l.noCookie && !p.shy,
 		randomCase: full.randomCase && !p.caseLost && !l.lower && !l.tcpOnly}
+	if p.fault == faultProven && f.cookie && p.cookie != nil {
+		f.randomCase = false
+	}
 	if !f.reliable() && (l.tcpOnly || !l.tcpFailed && (l.tcpNext || tcp)) {
 		f.via = transport.TCP
 	}
@@ -168,7 +172,7 @@ func (l *ladder) step(t *try, o observation) (v verdict) {
 		l.noEDNS, l.mustEDNS = false, true
 		return again(event.FormWithEDNS)
 	case sawVerified:
-		if l.lettered && o.proven {
+		if l.lettered && o.proven && !t.mixed {
 			v.learnt = setOf(eventCaseLostProven)
 		}
 		return v

@@ -268,3 +268,16 @@ func TestUnreadableReplyLeavesTheOneInDoubt(t *testing.T) {
 		}
 	}
 }
+
+// A reply in random letters that verifies shows nothing against letters, whatever did not verify
+// before it in another form.
+func TestDNS0x20VerifiedReplyInRandomLettersIsNoWitness(t *testing.T) {
+	for _, mixed := range []bool{true, false} {
+		to := &candidate{ladder: ladder{lettered: true}}
+		v := to.ladder.step(&try{sending: sending{c: to}, mixed: mixed},
+			observation{what: sawVerified, proven: true})
+		if lost := v.learnt == setOf(eventCaseLostProven); lost == mixed {
+			t.Errorf("mixed %v: learnt %q", mixed, v.learnt.shown())
+		}
+	}
+}

@@ -111,8 +111,9 @@ const (
 	fallbackDenialTTL = 30 * time.Second
 	// MaxBogusTries is how many bogus answers are validated, per question, before giving up.
 	MaxBogusTries = 6
-	// bogusBeforeConfirm is how many servers' bogus answers lead to the question in lower case, see
-	// [zoneQuery.confirm]: all may have the same signer, and each one costs signature checks.
+	// bogusBeforeConfirm is how many bogus answers, of one server or of several, lead to the
+	// question in lower case, see [zoneQuery.confirm]: all servers may have the same signer, and
+	// each answer costs signature checks.
 	bogusBeforeConfirm = 2
 	// maxNeeds is how often a validation may ask for one more zone's trust, per response.
 	maxNeeds = 24

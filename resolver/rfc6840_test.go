@@ -104,6 +104,35 @@ func TestRFC6840CDComesWithDO(t *testing.T) {
 	})
 }
 
+// RFC 6840, section 5.9: what a client has set itself is passed on in every form, as the forwarder
+// would else validate for who does so (RFC 4035, section 3.2.2).
+func TestRFC6840CDOfAClientIsPassedOnWithoutEDNS(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := lab.Internet(time.Now())
+		w.Add(lab.Zone{Name: "stub.example.", Algorithm: lab.Unsigned, Records: "* A 192.0.2.1"})
+		only(w, "stub.example.", func(q lab.Incoming) (lab.Reply, bool) {
+			m := q.Honest()
+			switch {
+			case q.Query.IsEdns0() != nil:
+				m.Rcode, m.Answer, m.Ns, m.Extra = dns.RcodeFormatError, nil, nil, nil
+			case !q.Query.CheckingDisabled:
+				m.Rcode, m.Answer, m.Ns = dns.RcodeServerFailure, nil, nil
+			}
+			return lab.Messages(m), true
+		})
+		in := newWorld(t, w, func(c *resolver.Config) {
+			c.Zones = []resolver.Zone{{Name: wire.MustParseName("stub.example."), Forward: true,
+				Addrs: []netip.AddrPort{netip.AddrPortFrom(w.AddressOf("stub.example."), 53)}}}
+		})
+		for _, cd := range []bool{false, true} {
+			a := in.ask("www.stub.example.", wire.TypeA, resolver.Options{CheckingDisabled: cd})
+			if (len(a.Sets) == 1) != cd {
+				t.Errorf("CD %v: %s %v", cd, a.RCode, a.Failure)
+			}
+		}
+	})
+}
+
 // withSecondDS adds the DS of a second key to one that is there, and signs the set.
 func withSecondDS(w *lab.World, section []dns.RR, second *dns.DNSKEY) (out []dns.RR) {
 	for _, rr := range section {
