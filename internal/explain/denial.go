@@ -137,8 +137,12 @@ func covers(hash []byte, n wire.NSEC3, name wire.Name) bool {
 
 // alsoCovers tells what the record of a name above says of the next name on the way to what was
 // asked for, or of the wildcard: in a small zone one record matches the one and covers the other
-// (RFC 5155, section 7.2.1). "" if it says nothing.
+// (RFC 5155, section 7.2.1). "" if it says nothing, as that of the wildcard which the answer is of
+// does: what is below that is not on the way.
 func alsoCovers(hash []byte, n wire.NSEC3, name, above wire.Name, optOut string) (text string) {
+	if !name.Below(above) {
+		return ""
+	}
 	for name.Below(above) && name.Labels() > above.Labels()+1 {
 		name = name.Parent()
 	}
@@ -147,7 +151,7 @@ func alsoCovers(hash []byte, n wire.NSEC3, name, above wire.Name, optOut string)
 		candidates = append(candidates, w)
 	}
 	for _, c := range candidates {
-		if c.Below(above) && covers(hash, n, c) {
+		if covers(hash, n, c) {
 			text += fmt.Sprintf("; the hash of %s is between it and the next, so there is no "+
 				"such name", c)
 		}
