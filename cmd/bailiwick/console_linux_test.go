@@ -181,6 +181,14 @@ func TestConsoleShowsABrokenZone(t *testing.T) {
 		}
 	}
 	b.savePictures("explain")
+	b.value("document.querySelector('#name').focus()")
+	b.value("document.querySelector('#name').select()")
+	b.write("localhost")
+	b.press("Enter", 13)
+	b.until("document.querySelector('#report-title').textContent.startsWith('localhost')")
+	if have := b.text("#report-fault"); !strings.Contains(have, "an answer of its own") {
+		t.Errorf("a fault without a cause: %s", have)
+	}
 	b.expectTame(base)
 }
 

@@ -147,11 +147,11 @@ func (r *running) police(report *explain.Report, q wire.Question, client string)
 			report.Policy = append(report.Policy, explain.Policy{What: f, Value: told[f]})
 		}
 	}
-	if isResolved(result.Fields["outcome"]) {
+	if o := result.Fields["outcome"]; isResolved(o) || isTruncated(o) {
 		return
 	}
 	from := strings.Join(strings.Fields(told["source"]+" "+told["list"]+" "+told["zone"]), " ")
-	report.Police(told["outcome"], from, told["cause"])
+	report.Police(told["outcome"], from, told["cause"], client)
 }
 
 // policyFields are the fields of policy test that a report has, in this order.

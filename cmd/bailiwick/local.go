@@ -100,19 +100,28 @@ func (r *running) policyTest(q console.Request) (console.Result, error) {
 		res.Fields["network"] = n.String()
 	}
 	if rcode, why := server.Unanswered(t); why != cause.None { // before the name is looked at
-		f["outcome"], f["cause"] = strings.ToLower(rcode.String()), why.Label()
-		delete(f, "source")
+		settled(f, strings.ToLower(rcode.String()), why)
 	}
 	switch f["access"] { // whatever policy says of the name, this client hears nothing of it
 	case policy.Refuse.String():
-		f["outcome"], f["cause"] = policy.OutcomeRefused.Label(), cause.ClientRefused.Label()
+		settled(f, policy.OutcomeRefused.Label(), cause.ClientRefused)
 	case policy.Drop.String():
-		f["outcome"], f["cause"] = policy.OutcomeDropped.Label(), cause.ClientDropped.Label()
+		settled(f, policy.OutcomeDropped.Label(), cause.ClientDropped)
 	}
 	if len(rows) > 0 {
 		res.Columns, res.Rows = []string{"listener", "access"}, rows
 	}
 	return res, nil
+}
+
+// settled tells that a question has an outcome before its name is looked at, so that nothing which
+// is said of the name matters.
+func settled(f map[string]any, outcome string, why cause.Cause) {
+	for _, of := range []string{"source", "logged_for", "list", "zone", "rule", "trigger",
+		"alias_of", "resolved_by", "resolved_for", "network"} {
+		delete(f, of)
+	}
+	f["outcome"], f["cause"] = outcome, why.Label()
 }
 
 // isAddress reports whether a text is an IP address.
@@ -171,6 +180,12 @@ func isResolved(outcome any) bool {
 		return true
 	}
 	return false
+}
+
+// isTruncated reports whether an outcome of policy is that the client has to ask over TCP, where it
+// gets what the name resolves to.
+func isTruncated(outcome any) bool {
+	return outcome == rpz.TCPOnly.String() || outcome == hook.Truncate.String()
 }
 
 // testResolution tells how a name is resolved for the clients of a view, if it is.

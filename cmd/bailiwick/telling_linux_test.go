@@ -5,6 +5,8 @@ package main
 
 import (
 	"net/netip"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -96,6 +98,78 @@ func TestPolicyTestAsksSteps(t *testing.T) {
 	for client, want := range map[string]string{"127.0.3.1": "refuse", "127.0.3.2": "resolved"} {
 		if f := s.testPolicy("www.secure.example", client); f["outcome"] != want {
 			t.Errorf("a step about clients, %s: %v", client, f)
+		}
+	}
+}
+
+// toTCP is a step that has clients ask for a name over TCP.
+type toTCP struct{ stepFor }
+
+func (s toTCP) Question(q hook.Question) (v hook.Verdict) {
+	if v = s.stepFor.Question(q); v.Action == hook.Refuse {
+		v.Action = hook.Truncate
+	}
+	return v
+}
+
+// A policy that only has clients ask again over TCP, where they get what the name resolves to,
+// replaces nothing. The report has it among what policy says.
+func TestExplainTellsThatTCPReplacesNothing(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "rules")
+	rules := policyFile + "www.nsec3.example CNAME rpz-tcp-only.\n"
+	if err := os.WriteFile(file, []byte(rules), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := reloadable(t, plain+"policy: {rpz: [{name: rpz.test, file: "+file+
+		", break_dnssec: true}]}\n")
+	var err error
+	s.steps, err = hook.NewChain([]hook.Step{toTCP{stepFor{below: "unsigned.example."}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, outcome := range map[string]string{"www.nsec3.example": "tcp-only",
+		"www.unsigned.example": "truncate", "www.secure.example": "nxdomain"} {
+		r := s.reportBy("name", name)
+		if len(r.Policy) == 0 || r.Policy[0].Value != outcome ||
+			(r.Instead != nil) != (outcome == "nxdomain") {
+			t.Errorf("%s: %+v, %+v", name, r.Policy, r.Instead)
+		}
+	}
+}
+
+// Who may not ask is told so, and by what: nothing that policy says of the name has part in it. So
+// are types that no question is answered for.
+func TestRefusedClientsAreNotBlamedOnLists(t *testing.T) {
+	s := reloadable(t, plain+"policy:\n"+
+		"  access: [127.0.0.0/8 allow, 192.0.2.0/24 drop]\n"+
+		"  local_zones: [{name: secure.example, type: nxdomain}]\n"+
+		"  local_records: [alias.unsigned.example CNAME www.secure.example]\n")
+	for _, c := range []struct{ client, kind, outcome, cause string }{
+		{"192.0.2.1", "A", "dropped", "client_dropped"},
+		{"198.51.100.1", "A", "refused", "client_refused"},
+		{"127.0.0.1", "AXFR", "refused", "query_refused"},
+	} {
+		for _, name := range []string{"www.secure.example", "alias.unsigned.example",
+			"www.nsec3.example"} {
+			res, err := s.ctl("policy test", "name", name, "type", c.kind, "client", c.client)
+			if err != nil {
+				t.Fatal(err)
+			}
+			f := res.Fields
+			if f["outcome"] != c.outcome || f["cause"] != c.cause {
+				t.Errorf("%s %s for %s: %v", name, c.kind, c.client, f)
+			}
+			for _, of := range []string{"source", "logged_for", "list", "zone", "rule", "trigger",
+				"alias_of", "resolved_by", "resolved_for", "network"} {
+				if v, told := f[of]; told {
+					t.Errorf("%s %s for %s: %s %v", name, c.kind, c.client, of, v)
+				}
+			}
+			r := s.reportBy("name", name, "type", c.kind, "client", c.client)
+			if r.Instead == nil || r.Instead.Cause != c.cause ||
+				strings.Contains(r.Instead.Link, ":") {
+				t.Errorf("explain %s %s for %s: %+v", name, c.kind, c.client, r.Instead)
+			}
 		}
 	}
 }

@@ -2,7 +2,11 @@
 
 package explain
 
-import "bailiwick/internal/cause"
+import (
+	"strings"
+
+	"bailiwick/internal/cause"
+)
 
 // FromMemory reports whether nothing of the report is known but that the question has failed, by a
 // failure that was kept. A loop of aliases, say, is seen in what the caches have.
@@ -45,11 +49,13 @@ func (r *Report) Forget() *Report {
 }
 
 // Police notes that clients get an outcome of policy in place of what the name resolves to: what
-// policy it is from, and the label of what they are told of it; both may be empty.
-func (r *Report) Police(outcome, from, label string) {
+// policy it is from, and the label of what they are told of it, and the client that it was tested
+// for; all three may be empty.
+func (r *Report) Police(outcome, from, label, client string) {
 	out := &Fault{Link: "the policy of this resolver", Kind: kindPolicy,
 		Meaning: "this server has an answer of its own", By: cause.Resolver.String(),
-		Remedy: "see it by bailiwick ctl policy test " + r.Name + " " + r.Type}
+		Remedy: strings.TrimSuffix("see it by bailiwick ctl policy test "+r.Name+" "+r.Type+
+			" "+client, " ")}
 	if from != "" {
 		out.Link += ": " + from
 	}
@@ -64,6 +70,19 @@ func (r *Report) Police(outcome, from, label string) {
 	}
 	r.Instead = out
 	r.Notes = append(r.Notes, "without that: "+summary(r))
-	r.Summary = r.Name + " " + r.Type + ": clients get " + outcome + " in place of what follows: " +
-		out.Meaning
+	r.Summary = r.Name + " " + r.Type + ": clients get " + received(outcome) +
+		" in place of what follows: " + out.Meaning
+}
+
+// received returns what clients receive by an outcome of policy.
+func received(outcome string) string {
+	switch outcome {
+	case "drop", "dropped":
+		return "no reply"
+	case "refuse", "refused":
+		return "REFUSED"
+	case "nxdomain", "notimp", "formerr":
+		return strings.ToUpper(outcome)
+	}
+	return outcome
 }

@@ -356,28 +356,46 @@ func TestExplainAfterTheFact(t *testing.T) {
 // name itself would be. Local data that nothing is told of have no cause.
 func TestExplainTellsWhatClientsGetByPolicy(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		for _, c := range []struct{ outcome, from, label, link, by, meaning string }{
-			{"nxdomain", "zones", "blocked", "the policy of this resolver: zones", "this resolver",
-				"the name is blocked here"},
-			{"data", "zones", "", "the policy of this resolver: zones", "this resolver",
-				"this server has an answer of its own"},
-			{"formerr", "", "request_type", "the question", "client",
-				"the type of the question is none that data can have"},
+		const zones = "the policy of this resolver: zones"
+		for _, c := range []struct{ outcome, from, label, client, link, by, meaning, told string }{
+			{"nxdomain", "zones", "blocked", "", zones, "this resolver",
+				"the name is blocked here", "NXDOMAIN"},
+			{"data", "zones", "", "192.0.2.7", zones, "this resolver",
+				"this server has an answer of its own", "data"},
+			{"formerr", "", "request_type", "", "the question", "client",
+				"the type of the question is none that data can have", "FORMERR"},
+			{"refused", "", "client_refused", "192.0.2.7", "the policy of this resolver",
+				"this resolver", "this client may not ask", "REFUSED"},
+			{"refuse", "hooks own", "", "", "the policy of this resolver: hooks own",
+				"this resolver", "this server has an answer of its own", "REFUSED"},
+			{"dropped", "zones", "", "", zones, "this resolver",
+				"this server has an answer of its own", "no reply"},
+			{"drop", "zones", "", "", zones, "this resolver",
+				"this server has an answer of its own", "no reply"},
 		} {
 			r := explained(t, lab.Internet(time.Now()), "www.expired.faulty.", wire.TypeA)
-			r.Police(c.outcome, c.from, c.label)
+			r.Police(c.outcome, c.from, c.label, c.client)
 			if r.Instead == nil || r.Instead.Link != c.link || r.Instead.By != c.by ||
 				r.Instead.Meaning != c.meaning || (r.Instead.EDE != nil) != (c.label != "") {
 				t.Errorf("%s: %+v", c.outcome, r.Instead)
 			}
-			first := "www.expired.faulty. A: clients get " + c.outcome +
+			if see := strings.TrimSpace("see it by bailiwick ctl policy test " +
+				"www.expired.faulty. A " + c.client); c.label == "" && r.Instead.Remedy != see {
+				t.Errorf("%s: %q", c.outcome, r.Instead.Remedy)
+			}
+			why := c.meaning
+			if c.label != "" {
+				why = c.label + ": " + why
+			}
+			first := "www.expired.faulty. A: clients get " + c.told +
 				" in place of what follows: " + c.meaning
 			own := "www.expired.faulty. A is bogus: broken is the signature"
 			var text, page, drawing strings.Builder
 			if r.Text(&text, false) != nil || r.HTML(&page) != nil || r.SVG(&drawing) != nil {
 				t.Fatal("no form")
 			}
-			if !strings.HasPrefix(text.String(), first+"\n  link:    "+c.link+"\n") ||
+			if !strings.HasPrefix(text.String(), first+"\n  link:    "+c.link+
+				"\n  cause:   "+why) ||
 				!strings.Contains(text.String(), "\n\n"+own) {
 				t.Errorf("text: %.400s", text.String())
 			}

@@ -74,9 +74,11 @@ func (t *textWriter) fault(depth int, f *Fault) {
 		ede = fmt.Sprintf(", Extended DNS Error %d", *f.EDE)
 	}
 	t.line(depth, "link:    %s", f.Link)
+	why := f.Meaning
 	if f.Cause != "" {
-		t.line(depth, "cause:   %s: %s%s", t.paint("bogus", f.Cause), f.Meaning, ede)
+		why = t.paint("bogus", f.Cause) + ": " + why
 	}
+	t.line(depth, "cause:   %s%s", why, ede)
 	if f.Detail != "" {
 		t.line(depth, "detail:  %s", f.Detail)
 	}

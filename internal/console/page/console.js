@@ -364,7 +364,8 @@ function showReport(r) {
   const fault = r.instead ?? r.broken ?? r.reason ?? {};
   facts($('report-fault'), [[r.instead ? 'What clients get instead' : r.broken ? 'What is broken'
     : 'Why it is not secure', fault.link],
-    ['Cause', fault.cause && `${fault.cause}: ${fault.meaning}`], ['Detail', fault.detail],
+    ['Cause', fault.cause ? `${fault.cause}: ${fault.meaning}` : fault.meaning],
+    ['Detail', fault.detail],
     ['Server', fault.server], ['Who has to act', fault.by && (fault.zone
       ? `${fault.by} (of ${fault.zone})` : fault.by)], ['Remedy', fault.remedy]]);
   draw(r.drawing, short(r.summary, 500));
