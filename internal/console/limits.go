@@ -5,7 +5,7 @@ import "time"
 // Limits of those who may reach the admin listener or the control socket.
 const (
 	// maxConnections is the largest number of open connections of the admin listener, where a new
-	// one displaces the oldest without an operation, and of the control socket, where others wait.
+	// one displaces one without an operation, and of the control socket, where others wait.
 	// A few scrapers and people are usual, and descriptors are needed for resolving. seatTime is
 	// how long a connection has before: enough for requests that come all at once.
 	maxConnections = 32

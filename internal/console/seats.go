@@ -1,6 +1,6 @@
 // Connections of the admin listener. Whoever reaches it may open some, and leave them as they are:
-// with a request that does not end, without any, or without reading what comes. None of that keeps
-// health checks, scrapes and operators out.
+// with a request that does not end, without any, or without reading what comes. None of that, from
+// one network, ends what others have opened: health checks, scrapes and operators.
 
 package console
 
@@ -9,14 +9,15 @@ import (
 	"crypto/tls"
 	"net"
 	"net/http"
+	"net/netip"
 	"slices"
 	"sync"
 	"time"
 )
 
-// seats is a listener of no more than maxConnections connections. A new one takes the place of the
-// oldest on which no operation is under way for somebody with a token, if it has had seatTime, and
-// waits otherwise.
+// seats is a listener of no more than maxConnections connections. A new one takes the place of one
+// on which no operation is under way for somebody with a token: the oldest of the network that has
+// the most of these, if it has had seatTime. It waits otherwise.
 type seats struct {
 	net.Listener
 
@@ -30,6 +31,7 @@ type seats struct {
 type seat struct {
 	net.Conn
 	of    *seats
+	from  netip.Prefix // zero if it is not known
 	since time.Time
 	kept  int // operations that are under way; guarded by of.mu
 }
@@ -49,13 +51,13 @@ func (s *seats) Accept() (net.Conn, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for len(s.taken) >= maxConnections && !s.ended {
-		i := slices.IndexFunc(s.taken, func(c *seat) bool { return c.kept == 0 })
+		i := s.next()
 		if i < 0 {
 			s.free.Wait()
 			continue
 		}
 		if left := seatTime - time.Since(s.taken[i].since); left > 0 {
-			t := time.AfterFunc(left, s.free.Broadcast)
+			t := time.AfterFunc(left, s.wake)
 			s.free.Wait()
 			t.Stop()
 			continue
@@ -67,9 +69,51 @@ func (s *seats) Accept() (net.Conn, error) {
 		_ = conn.Close()
 		return nil, net.ErrClosed
 	}
-	c := &seat{Conn: conn, of: s, since: time.Now()}
+	c := &seat{Conn: conn, of: s, from: networkOf(conn), since: time.Now()}
 	s.taken = append(s.taken, c)
 	return c, nil
+}
+
+// next returns the index of the connection whose place is taken next, -1 if all have operations.
+// The caller holds mu.
+func (s *seats) next() int {
+	from := map[netip.Prefix]int{}
+	for _, c := range s.taken {
+		if c.kept == 0 {
+			from[c.from]++
+		}
+	}
+	is, most := -1, 0
+	for i, c := range s.taken {
+		if n := from[c.from]; c.kept == 0 && n > most {
+			is, most = i, n
+		}
+	}
+	return is
+}
+
+// wake has Accept look again. It takes mu, so that it does not come between a look and the Wait
+// after it, when nobody would hear it. No test can have it come there: a clock that is simulated
+// stands still until Accept waits.
+func (s *seats) wake() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.free.Broadcast()
+}
+
+// networkOf returns the network that a connection is from: an address of IPv4, or the 64 bits of
+// IPv6 that a host may choose addresses in.
+func networkOf(c net.Conn) netip.Prefix {
+	a, ok := c.RemoteAddr().(*net.TCPAddr)
+	if !ok {
+		return netip.Prefix{}
+	}
+	addr, bits := a.AddrPort().Addr().Unmap(), 64
+	if addr.Is4() {
+		bits = 32
+	}
+	p, _ := addr.Prefix(bits)
+	return p
 }
 
 // Close implements net.Listener. Connections stay.
@@ -122,7 +166,9 @@ func keepSeat(r *http.Request) (release func()) {
 }
 
 // unread leaves the body of a request, unless the handler wants it: net/http would wait for one of
-// up to 256 KiB before it replies, and nothing ends that.
+// up to 256 KiB before it replies, and nothing ends that. What is on its way when the connection
+// ends is answered by a reset, upon which some clients drop a reply that they have not read yet.
+// To read on for a time would have whoever has no token hold a seat, or a descriptor beside these.
 func unread(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.ContentLength != 0 {

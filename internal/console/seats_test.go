@@ -26,10 +26,25 @@ func (q queue) Accept() (net.Conn, error) {
 func (q queue) Close() error   { close(q); return nil }
 func (q queue) Addr() net.Addr { return &net.TCPAddr{} }
 
+// sent is a connection that comes from somewhere.
+type sent struct {
+	net.Conn
+	from net.Addr
+}
+
+func (s sent) RemoteAddr() net.Addr { return s.from }
+
 // open has a connection accepted, and returns both ends.
 func (q queue) open(t *testing.T, s *seats) (here net.Conn, at *seat) {
 	t.Helper()
-	here, there := net.Pipe()
+	return q.openFrom(t, s, "192.0.2.1")
+}
+
+// openFrom is open for a connection from an address.
+func (q queue) openFrom(t *testing.T, s *seats, from string) (here net.Conn, at *seat) {
+	t.Helper()
+	here, end := net.Pipe()
+	there := sent{end, &net.TCPAddr{IP: net.ParseIP(from)}}
 	go func() { q <- there }()
 	c, err := s.Accept()
 	if err != nil {
@@ -111,6 +126,37 @@ func displacing(t *testing.T) {
 	_ = s.Close()
 	if err := <-failed; err != net.ErrClosed {
 		t.Errorf("after the end: %v", err)
+	}
+}
+
+// A network that opens many connections takes places of its own: what another has open stays,
+// however old it is. The addresses of a /64 of IPv6 are of one network.
+func TestMaxConnectionsOfTheAdminListenerByNetwork(t *testing.T) {
+	for _, from := range []func(i int) string{
+		func(int) string { return "192.0.2.66" },
+		func(int) string { return "::ffff:192.0.2.66" },
+		func(i int) string { return fmt.Sprintf("2001:db8::%x", i+1) },
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			q := make(queue)
+			s := newSeats(q)
+			scraper, _ := q.openFrom(t, s, "192.0.2.1")
+			other, _ := q.openFrom(t, s, "2001:db8:0:1::1")
+			var many []net.Conn
+			for i := range 3 * maxConnections {
+				time.Sleep(seatTime)
+				c, _ := q.openFrom(t, s, from(i))
+				many = append(many, c)
+			}
+			if ended(scraper) || ended(other) || !ended(many[0]) || ended(many[len(many)-1]) {
+				t.Errorf("one from %s ends another network's", from(0))
+			}
+			late, _ := q.openFrom(t, s, "192.0.2.2")
+			if ended(scraper) || ended(other) || ended(late) || len(s.taken) != maxConnections {
+				t.Errorf("there is no place beside those from %s", from(0))
+			}
+			_ = s.Close()
+		})
 	}
 }
 
