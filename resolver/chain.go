@@ -313,7 +313,7 @@ func (x *resolution) usable(zone wire.Name, set *wire.RRset, expires time.Time) 
 	ds, why := x.r.validator.UsableDS(set)
 	if len(ds) == 0 {
 		return nil, validator.Trust{Zone: zone, Status: wire.Insecure,
-			Failure: cause.New(why, zone, ""),
+			Failure: cause.New(why, zone, "%s", x.r.validator.Unsupported(set, why)),
 			Expires: expires, Until: set.Until}
 	}
 	return ds, validator.Trust{Zone: zone, Status: wire.Secure, Expires: expires, Until: set.Until}

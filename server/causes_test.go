@@ -70,8 +70,8 @@ func inLab() []produced {
 	zone := func(c cause.Cause, name, text string) produced {
 		return produced{cause: c, name: name, qtype: a, rcode: fail, text: text, metric: servfails}
 	}
-	told := func(c cause.Cause, name string, rcode int) produced {
-		return produced{cause: c, name: name, qtype: a, rcode: rcode, metric: failures}
+	told := func(c cause.Cause, name string, rcode int, text string) produced {
+		return produced{cause: c, name: name, qtype: a, rcode: rcode, text: text, metric: failures}
 	}
 	limit := func(c cause.Cause, name string) produced {
 		return produced{cause: c, name: name, qtype: a, rcode: fail, metric: limits}
@@ -103,9 +103,12 @@ func inLab() []produced {
 		with(zone(cause.SignerMismatch, "www.secure.example.", "www.secure.example./A"),
 			otherSigner),
 		with(limit(cause.LimitDigests, "www.secure.example."), manyDigests),
-		told(cause.AlgorithmUnsupported, "www.algorithm.faulty.", dns.RcodeSuccess),
-		told(cause.DigestUnsupported, "www.digest.faulty.", dns.RcodeSuccess),
-		told(cause.NSEC3Iterations, "no.iterations.faulty.", dns.RcodeNameError),
+		told(cause.AlgorithmUnsupported, "www.algorithm.faulty.", dns.RcodeSuccess,
+			"algorithm.faulty. algorithm 100"),
+		told(cause.DigestUnsupported, "www.digest.faulty.", dns.RcodeSuccess,
+			"digest.faulty. digest type 100"),
+		told(cause.NSEC3Iterations, "no.iterations.faulty.", dns.RcodeNameError,
+			"iterations.faulty. 151 iterations"),
 		zone(cause.Timeout, "www.dead.faulty.", "www.dead.faulty. A"),
 		zone(cause.ServerRefused, "www.refusing.faulty.", "www.refusing.faulty. A"),
 		zone(cause.ServerFailed, "www.failing.faulty.", "www.failing.faulty. A"),

@@ -32,7 +32,9 @@ type denial struct {
 	hashes *hasher
 
 	tooMany bool // more NSEC3 than maxNSEC3Records
-	high    bool // an NSEC3 has more iterations than the policy allows
+	// high is the number of iterations of an NSEC3 that has more than the policy allows; 0 if none
+	// has.
+	high uint16
 }
 
 // newDenial sorts verified sets of a zone into NSEC and NSEC3.
@@ -53,7 +55,7 @@ func (v *Validator) newDenial(zone wire.Name, sets []*wire.RRset, maxIterations 
 }
 
 // empty reports whether there are no records for a proof.
-func (d *denial) empty() bool { return len(d.nsec) == 0 && len(d.nsec3) == 0 && !d.high }
+func (d *denial) empty() bool { return len(d.nsec) == 0 && len(d.nsec3) == 0 && d.high == 0 }
 
 // prove returns what the records show about a question whose answer is a denial.
 func (d *denial) prove(name wire.Name, t wire.Type) proof {
@@ -68,7 +70,7 @@ func (d *denial) prove(name wire.Name, t wire.Type) proof {
 	switch {
 	case len(d.nsec3) > 0:
 		return d.proveNSEC3(name, t)
-	case d.high:
+	case d.high > 0:
 		return proofIterations
 	}
 	return proofNone
@@ -109,7 +111,7 @@ func (d *denial) proveExpansion(name, encloser wire.Name) proof {
 		return proofOverBudget
 	case len(d.nsec3) > 0:
 		return d.proveExpansionNSEC3(name, encloser)
-	case d.high:
+	case d.high > 0:
 		return proofIterations
 	}
 	return proofNone

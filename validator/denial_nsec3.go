@@ -48,7 +48,7 @@ func (d *denial) addNSEC3(s *wire.RRset, maxIterations int) {
 			continue
 		}
 		if int(n.Iterations) > maxIterations {
-			d.high = true
+			d.high = max(d.high, n.Iterations)
 			continue
 		}
 		if len(d.nsec3) == maxNSEC3Records {

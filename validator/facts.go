@@ -46,7 +46,7 @@ func compared(ds []wire.DS, ks *KeySet, c cause.Cause) string {
 	return fmt.Sprintf("DS %s%s, DNSKEY %s", tagList(expected), differs, tagList(found))
 }
 
-// tagList returns key tags as text: each once, the first maxTagsTold of them, and how many more
+// tagList returns key tags, or other numbers, as text: each once, the first maxTagsTold of them, and how many more
 // there are.
 func tagList(tags []uint16) string {
 	slices.Sort(tags)
@@ -59,6 +59,30 @@ func tagList(tags []uint16) string {
 		words = append(words, fmt.Sprintf("+%d", more))
 	}
 	return strings.Join(words, " ")
+}
+
+// Unsupported returns what the records of a DS set have of which none is usable, for the cause that
+// UsableDS returns: their algorithms, or the types of the digests of those whose algorithm is
+// supported.
+func (v *Validator) Unsupported(set *wire.RRset, why cause.Cause) string {
+	var algorithms, digests []uint16
+	for d := range set.Data.All() {
+		ds, err := wire.ParseDS(d)
+		switch {
+		case err != nil:
+		case !v.SupportsAlgorithm(ds.Algorithm):
+			algorithms = append(algorithms, uint16(ds.Algorithm))
+		default:
+			digests = append(digests, uint16(ds.Digest))
+		}
+	}
+	switch {
+	case why == cause.DigestUnsupported:
+		return "digest type " + tagList(digests)
+	case len(algorithms) > 0:
+		return "algorithm " + tagList(algorithms)
+	}
+	return "" // no record can be read
 }
 
 // zoneKeys reports whether a key of the set is a zone key (RFC 4034, section 2.1.1).

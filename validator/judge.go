@@ -262,7 +262,7 @@ func (j *judge) expansion(s *wire.RRset, t Trust, encloser wire.Name) Verdict {
 	case proofNameOptOut:
 		out.Status = wire.Insecure // RFC 5155, section 9.2
 	default:
-		return j.unproven(p, t, sets, fail, cause.New(cause.WildcardProofMissing, t.Zone,
+		return j.unproven(d, p, t, sets, fail, cause.New(cause.WildcardProofMissing, t.Zone,
 			"%s/%s", s.Name, s.Type))
 	}
 	return out
@@ -300,12 +300,13 @@ func (j *judge) verified(t Trust) (sets []*wire.RRset, fail *cause.Failure) {
 }
 
 // unproven returns the verdict for a proof that failed.
-func (j *judge) unproven(p proof, t Trust, sets []*wire.RRset, fail,
+func (j *judge) unproven(d *denial, p proof, t Trust, sets []*wire.RRset, fail,
 	missing *cause.Failure) Verdict {
 	switch {
 	case p == proofIterations:
-		return Verdict{Status: wire.Insecure, Failure: cause.New(cause.NSEC3Iterations, t.Zone, ""),
-			Kind: j.r.Kind, UnsignedCut: true, Proofs: sets}
+		return Verdict{Status: wire.Insecure,
+			Failure: cause.New(cause.NSEC3Iterations, t.Zone, "%d iterations", d.high),
+			Kind:    j.r.Kind, UnsignedCut: true, Proofs: sets}
 	case p == proofOverBudget:
 		return Verdict{Status: wire.Bogus, Failure: cause.New(cause.LimitNSEC3, t.Zone, "")}
 	case fail != nil:
@@ -369,7 +370,7 @@ func (j *judge) denied(d *denial, t Trust, sets []*wire.RRset, fail *cause.Failu
 				return Verdict{Status: e.Status, Failure: e.Failure, Kind: j.r.Kind}
 			}
 		}
-		return j.unproven(p, t, sets, fail, missing)
+		return j.unproven(d, p, t, sets, fail, missing)
 	}
 	switch {
 	case out.Kind == wire.KindNXDomain && d.compact(q.Name):

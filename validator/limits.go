@@ -42,8 +42,9 @@ const (
 	// KeySigTrap).
 	maxKeysPerTag = 2
 
-	// maxTagsTold is how many key tags of a DS set, and of a DNSKEY set, the text of a failure has:
-	// more do not fit into an EXTRA-TEXT, and few zones have more.
+	// maxTagsTold is how many key tags of a DS set, and of a DNSKEY set, the text of a failure has,
+	// and how many algorithms or digest types of a DS set that cannot be used: more do not fit into
+	// an EXTRA-TEXT, and few zones have more.
 	maxTagsTold = 4
 
 	// maxNSEC3Records is how many NSEC3 records of one response are examined. A proof takes at most

@@ -496,7 +496,11 @@ func TestRFC9276IterationsAreBelievedOfSignedRecords(t *testing.T) {
 	high := k.set(t, "", z.match("example", "NS SOA RRSIG DNSKEY NSEC3PARAM"))
 	r := &Response{Question: question("b.example.", wire.TypeA), Kind: wire.KindNXDomain,
 		Authority: []*wire.RRset{soa, high}}
-	expect(t, "signed", judged(c, r), wire.Insecure, cause.NSEC3Iterations)
+	v := judged(c, r)
+	expect(t, "signed", v, wire.Insecure, cause.NSEC3Iterations)
+	if v.Failure == nil || v.Failure.Detail != "51 iterations" {
+		t.Errorf("the text has no number: %v", v.Failure)
+	}
 	forged := *high
 	forged.Data = append(wire.RDataList(nil), high.Data...)
 	forged.Data[len(forged.Data)-1] ^= 1

@@ -61,6 +61,29 @@ func TestRFC8914TextHasTheTagsOfADSMismatch(t *testing.T) {
 	}
 }
 
+// Codes 1 and 2: the numbers of what is not supported tell what to change. The digest types are
+// those of the records whose algorithm is supported.
+func TestRFC8914TextHasTheNumbersOfWhatIsNotSupported(t *testing.T) {
+	ds := func(algorithm, digest uint8) string {
+		return fmt.Sprintf("example. 60 IN DS 7 %d %d 5a5a", algorithm, digest)
+	}
+	v := New(Default())
+	for _, c := range []struct {
+		ds   []string
+		why  cause.Cause
+		text string
+	}{
+		{[]string{ds(5, 2), ds(100, 99)}, cause.AlgorithmUnsupported, "algorithm 5 100"},
+		{[]string{ds(13, 99), ds(13, 3), ds(5, 2)}, cause.DigestUnsupported, "digest type 3 99"},
+	} {
+		set := readSets(t, c.ds)[0]
+		use, why := v.UsableDS(set)
+		if text := v.Unsupported(set, why); len(use) > 0 || why != c.why || text != c.text {
+			t.Errorf("%v: %d usable, %s, %q, want %s, %q", c.ds, len(use), why, text, c.why, c.text)
+		}
+	}
+}
+
 // A long list of tags is cut, and says so: a zone cannot fill the text.
 func TestMaxTagsToldBoundsTheText(t *testing.T) {
 	if got := tagList([]uint16{9, 1, 5, 1, 7, 3, 8}); got != "1 3 5 7 +2" {

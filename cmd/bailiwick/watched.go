@@ -13,7 +13,6 @@ import (
 	"bailiwick/internal/clock"
 	"bailiwick/internal/config"
 	"bailiwick/internal/console"
-	"bailiwick/internal/rollover"
 	"bailiwick/internal/state"
 	"bailiwick/internal/watch"
 	"bailiwick/resolver"
@@ -178,8 +177,8 @@ func (r *running) listRollovers(q console.Request) (console.Result, error) {
 			what, earliest, latest := dueText(&roll, now)
 			steps, breaks := rollText(&roll)
 			res.Rows = append(res.Rows, []any{list[i].Name.String(), roll.Kind(), roll.State(),
-				cmp.Or(roll.Method(), "-"), rollover.Tags(roll.Old),
-				rollover.Tags(roll.New, roll.Coming...), timeText(roll.Begun()), steps, what,
+				cmp.Or(roll.Method(), "-"), roll.OldTags(),
+				roll.NewTags(), timeText(roll.Begun()), steps, what,
 				earliest, latest, breaks})
 		}
 	}

@@ -175,7 +175,7 @@ func (j *judge) keys(s *server, timeless bool) (wire.Security, *cause.Failure) {
 	v := validator.New(cfg)
 	ds, why := v.UsableDS(j.Anchors)
 	if ds == nil {
-		return wire.Bogus, cause.New(why, wire.Root, "")
+		return wire.Bogus, cause.New(why, wire.Root, "%s", v.Unsupported(j.Anchors, why))
 	}
 	_, r := v.MatchDS(ds, set, validator.InstantOf(j.Now), validator.NewBudget())
 	return r.Status, r.Failure

@@ -128,16 +128,31 @@ func (r *Roll) Method() string {
 	return ""
 }
 
-// Tags returns the tags of keys and, behind them, of DS records, as text.
-func Tags(keys []Key, ds ...DS) string {
-	var words []string
+// OldTags returns the tags of the old keys as text.
+func (r *Roll) OldTags() string { return strings.Join(tags(r.Old), ", ") }
+
+// NewTags returns the tags of the new keys and, behind them, of DS records of keys to come, as
+// text. A record with the tag and the algorithm of an old or new key has another digest than that
+// key: rather than of a key to come, it may be a broken one.
+func (r *Roll) NewTags() string {
+	words, types := tags(r.New), DigestTypes()
+	for _, d := range r.Coming {
+		text := fmt.Sprint(d.Tag)
+		if slices.Contains(types[:], d.Type) && slices.ContainsFunc(append(slices.Clone(r.Old),
+			r.New...), func(k Key) bool { return k.Tag == d.Tag && k.Algorithm == d.Algorithm }) {
+			text += " (digest differs)"
+		}
+		words = append(words, text)
+	}
+	return strings.Join(words, ", ")
+}
+
+// tags returns the tags of keys.
+func tags(keys []Key) (words []string) {
 	for _, k := range keys {
 		words = append(words, fmt.Sprint(k.Tag))
 	}
-	for _, d := range ds {
-		words = append(words, fmt.Sprint(d.Tag))
-	}
-	return strings.Join(words, ", ")
+	return words
 }
 
 // Event is something that has happened to a rollover; Roll is as it is afterwards.

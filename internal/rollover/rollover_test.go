@@ -292,6 +292,30 @@ func TestRollovers(t *testing.T) {
 	}
 }
 
+// TestTagsOfABrokenDS: a DS record with the tag and the algorithm of a key that is there, and
+// another digest, would look like that key's own if it were told by its tag alone. One whose digest
+// is of a type that nobody computes here is not said to differ.
+func TestTagsOfABrokenDS(t *testing.T) {
+	for _, c := range []struct {
+		ds   DS
+		want string
+	}{
+		{DS{'A', 13, 2, "2?"}, "65 (digest differs)"},
+		{DS{'A', 13, 3, "3?"}, "65"},
+		{DS{'A', 8, 2, "2?"}, "65"},
+		{DS{'C', 13, 2, "2C"}, "67"},
+	} {
+		var h History
+		h.Advance(seenAt(t, "0h DS=A K=Ax/A D=x"))
+		s := seenAt(t, "1h DS=A K=Ax/A D=x")
+		s.DS[0].DS = append(s.DS[0].DS, c.ds)
+		h.Advance(s)
+		if r := h.Rolls[0]; r.NewTags() != c.want || c.ds.Algorithm == 13 && r.OldTags() != "65" {
+			t.Errorf("%+v: old %s, new %s, want %s", c.ds, r.OldTags(), r.NewTags(), c.want)
+		}
+	}
+}
+
 // TestOldTTLCounts: a parent that lowers the TTL with the change has the old set in caches for the
 // old one (NLnetLabs/dnst#187).
 func TestOldTTLCounts(t *testing.T) {

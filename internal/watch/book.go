@@ -258,8 +258,7 @@ func (b *Book) tellRolls(z *Zone, events []rollover.Event) {
 	for _, e := range events {
 		lvl := slog.LevelInfo
 		args := []any{"zone", z.Name.String(), "owner", z.Owner, "kind", e.Roll.Kind(), "step",
-			string(e.What), "old", rollover.Tags(e.Roll.Old), "new",
-			rollover.Tags(e.Roll.New, e.Roll.Coming...), "began",
+			string(e.What), "old", e.Roll.OldTags(), "new", e.Roll.NewTags(), "began",
 			e.Roll.Begun().UTC().Format(time.RFC3339)}
 		if e.Why != "" {
 			args = append(args, "detail", e.Why.Text())
