@@ -79,11 +79,39 @@ func TestControls(t *testing.T) {
 			continue
 		}
 		var text bytes.Buffer
-		if err := printText(&text, got); err != nil {
+		if err := printText(&text, &console.Operation{}, got); err != nil {
 			t.Fatal(err)
 		}
 		if !strings.Contains(strings.ReplaceAll(text.String(), ": ", ":"), c.want) {
 			t.Errorf("%s %v: %s %v", c.command, c.args, &text, err)
+		}
+	}
+}
+
+// A long question or detail of one incident does not make every line of the table as long: people
+// see maxCell characters of it, programs all.
+func TestMaxCellBoundsTheTableOfIncidents(t *testing.T) {
+	var op *console.Operation
+	for _, o := range incidentOperations() {
+		if o.Name == "incidents" {
+			op = &o.Operation
+		}
+	}
+	long := strings.Repeat("ä", 255)
+	r := console.Result{Columns: []string{"zone", "question", "detail", "remedy"},
+		Rows: [][]any{{"a.", long + " A", long + " facts", long}, {"b.", "b. A", "", "none"}}}
+	var text, object bytes.Buffer
+	if printText(&text, op, r) != nil || printJSON(&object, op, r) != nil {
+		t.Fatal("no form")
+	}
+	begin := strings.Repeat("ä", maxCell-1) + "…"
+	want := "a.    " + begin + "  " + begin + "  " + long + "\n"
+	if lines := strings.SplitAfter(text.String(), "\n"); lines[1] != want {
+		t.Errorf("got %swant %s", lines[1], want)
+	}
+	for _, whole := range []string{long + " A", long + " facts"} {
+		if !strings.Contains(object.String(), whole) {
+			t.Errorf("JSON lacks some of it: %s", &object)
 		}
 	}
 }
@@ -95,7 +123,7 @@ func TestResultsArePrintedForPeopleAndPrograms(t *testing.T) {
 		Columns: []string{"zone", "servers"}, Rows: [][]any{{"example.", 12.0}, {".", 3.5}}}
 	var text, object bytes.Buffer
 	r.Fields["nothing"], r.Fields["none"] = "", []string{}
-	if err := printText(&text, r); err != nil {
+	if err := printText(&text, op, r); err != nil {
 		t.Fatal(err)
 	}
 	want := "at: now\ntotal: 2\nZONE      SERVERS\nexample.  12\n.         3.5\n"

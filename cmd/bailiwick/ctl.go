@@ -189,7 +189,7 @@ func (c *ctl) call(cmd *cobra.Command, o *console.Operation, args map[string]str
 	case o.Name == "explain":
 		return printExplained(cmd.OutOrStdout(), result)
 	}
-	return printText(cmd.OutOrStdout(), result)
+	return printText(cmd.OutOrStdout(), o, result)
 }
 
 // printJSON prints a result as one object, as the API does.
@@ -199,8 +199,9 @@ func printJSON(w io.Writer, o *console.Operation, r console.Result) error {
 	return e.Encode(o.Object(r))
 }
 
-// printText prints the fields of a result, a line each, and then its table.
-func printText(w io.Writer, r console.Result) error {
+// printText prints the fields of a result, a line each, and then its table, in which long values of
+// some columns are cut: one would make every line as long.
+func printText(w io.Writer, o *console.Operation, r console.Result) error {
 	for _, k := range slices.Sorted(maps.Keys(r.Fields)) {
 		if text := readable(r.Fields[k]); text != "" { // what there is none of has no line
 			fmt.Fprintf(w, "%s: %s\n", k, text)
@@ -216,11 +217,30 @@ func printText(w io.Writer, r console.Result) error {
 			if i > 0 {
 				fmt.Fprint(t, "\t")
 			}
-			fmt.Fprint(t, readable(v))
+			text := readable(v)
+			if i < len(r.Columns) && cuts(o, r.Columns[i]) {
+				text = cut(text, maxCell)
+			}
+			fmt.Fprint(t, text)
 		}
 		fmt.Fprintln(t)
 	}
 	return t.Flush()
+}
+
+// cuts reports whether long values of a column of an operation's table are cut.
+func cuts(o *console.Operation, column string) bool {
+	return slices.ContainsFunc(o.Rows, func(f console.Field) bool {
+		return f.Name == column && f.Short
+	})
+}
+
+// cut returns the beginning of a text if it is longer than some characters.
+func cut(text string, most int) string {
+	if c := []rune(text); len(c) > most {
+		return string(c[:most-1]) + "…"
+	}
+	return text
 }
 
 // controlSocket returns the path of the control socket: that of the flag, of the configuration, or

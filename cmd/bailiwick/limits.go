@@ -11,5 +11,9 @@ const (
 	explainTime = 30 * time.Second
 )
 
+// maxCell is how many characters of a value are printed in a column of a table for people whose
+// long values are cut; `--json` has all of them.
+const maxCell = 40
+
 // maxAliases is how many aliases in a row are followed to the name of a record for an authority.
 const maxAliases = 8

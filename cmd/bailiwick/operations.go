@@ -441,7 +441,7 @@ func incidentOperations() []operation {
 			"There is one for each zone at fault and cause, however many names fail below the " +
 			"zone. It begins when incidents.queries queries have failed, and ends when its " +
 			"question, which is asked again from time to time, has been answered for " +
-			"incidents.settle.",
+			"incidents.settle. In the table for people, long questions and details are cut.",
 		Example: "ctl incidents --all bank.example",
 		Suggest: []string{"broken", "outages", "problems", "failures"},
 		Params: []console.Param{{Name: "zone", Positional: true,
@@ -467,8 +467,8 @@ func incidentOperations() []operation {
 			{Name: "client_networks", Kind: console.Integer,
 				Help: "that these came from (/24, /56), about"},
 			{Name: "maintenance", Kind: console.Boolean, Help: "it is in a maintenance window"},
-			{Name: "question", Help: "that failed, and is asked again"},
-			{Name: "detail"}, {Name: "remedy"}},
+			{Name: "question", Help: "that failed, and is asked again", Short: true},
+			{Name: "detail", Short: true}, {Name: "remedy"}},
 	}, (*running).listIncidents}, {console.Operation{Name: "signatures",
 		Short: "List the zones whose signatures end soon",
 		Long: "List the zones of which a signature in the last quarter of its life was seen in " +

@@ -73,6 +73,7 @@ type Field struct {
 	Name, Help string
 	Kind       Kind
 	Optional   bool // it may be absent, or null in a table
+	Short      bool // a long one is cut in a table for people
 }
 
 // Request asks for an operation.
