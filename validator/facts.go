@@ -46,8 +46,8 @@ func compared(ds []wire.DS, ks *KeySet, c cause.Cause) string {
 	return fmt.Sprintf("DS %s%s, DNSKEY %s", tagList(expected), differs, tagList(found))
 }
 
-// tagList returns key tags, or other numbers, as text: each once, the first maxTagsTold of them, and how many more
-// there are.
+// tagList returns key tags, or other numbers, as text: each once, the first maxTagsTold of them,
+// and how many more there are.
 func tagList(tags []uint16) string {
 	slices.Sort(tags)
 	tags = slices.Compact(tags)
