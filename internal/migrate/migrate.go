@@ -50,8 +50,23 @@ func Programs() (names []string) {
 	return names
 }
 
-// hyphened is a key of two words with a hyphen, as other programs have them, and a Bailiwick never.
-var hyphened = pattern.New(`(?m)^\s*[a-z0-9]+(-[a-z0-9]+)+\s*[:=]`)
+// hyphened is a key of words with hyphens, as other programs have them.
+var hyphened = pattern.New(`(?m)^\s*([a-z0-9]+(?:-[a-z0-9]+)+)\s*[:=]`)
+
+// foreign reports whether a text has keys with hyphens as files of other programs do, and not one
+// of ours: who writes that may give one name of two words to a view, and write keys of ours so.
+func foreign(text string) bool {
+	var ours, theirs []string
+	for _, k := range config.Keys() {
+		ours = append(ours, strings.ReplaceAll(k[strings.LastIndexByte(k, '.')+1:], "_", "-"))
+	}
+	for _, m := range hyphened.Get().FindAllStringSubmatch(text, -1) {
+		if !slices.Contains(ours, m[1]) && !slices.Contains(theirs, m[1]) {
+			theirs = append(theirs, m[1])
+		}
+	}
+	return len(theirs) > 1
+}
 
 // Whose returns the name of the program whose file it seems to be; "" if it may be a Bailiwick's.
 func Whose(path string) string {
@@ -60,7 +75,7 @@ func Whose(path string) string {
 		return ""
 	}
 	for _, p := range programs {
-		if p.is(text) && (hyphened.In(text) || isBIND(text) || isPDNS(text) ||
+		if p.is(text) && (foreign(text) || isBIND(text) || isPDNS(text) ||
 			knotCall.In(text)) {
 			return p.name
 		}

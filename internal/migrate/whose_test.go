@@ -1,6 +1,7 @@
 package migrate
 
 import (
+	"os"
 	"path/filepath"
 	"testing"
 )
@@ -24,6 +25,18 @@ func TestWhoseFileItIs(t *testing.T) {
 			if got := Whose(p); got != want {
 				t.Errorf("%s: %q, want %q", p, got, want)
 			}
+		}
+	}
+	for _, text := range []string{"server:\n  minimal-responses: false\n",
+		"server:\n  minimal-responses: false\n  max-udp-size: 1232\n  my-key: 1\n",
+		"cache: {memory: 5x}\nserver:\n  nsid: a\nviews:\n  my-guests:\n    clients: []\n",
+	} {
+		path := filepath.Join(t.TempDir(), "b.yaml")
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got := Whose(path); got != "" {
+			t.Errorf("%q: %q, but it is ours, with a mistake", text, got)
 		}
 	}
 	if got := Whose("testdata/none"); got != "" {
