@@ -113,7 +113,7 @@ func withForward(zones []Zone, key string, name wire.Name, servers []string) ([]
 		return slices.Delete(zones, i, i+1), nil
 	}
 	if i < 0 {
-		z, err := newZone(record{"name": {name.String()}, "addresses": servers})
+		z, err := newZone(record{"name": {name.String()}, "addresses": servers}, true)
 		if err != nil {
 			return nil, err
 		}

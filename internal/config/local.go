@@ -5,7 +5,6 @@ package config
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"bailiwick/internal/localdata"
@@ -53,8 +52,8 @@ func setLocalZones(c *Config, v value) (err error) {
 func localZones(key string, v value) (zones []LocalZone, err error) {
 	err = v.each(func(i int, r record) (err error) {
 		z := LocalZone{Key: Item(key, i)}
-		if name, typ, two := strings.Cut(r.text("name"), " "); two && r.text("type") == "" {
-			r = record{"name": {name}, "type": {strings.TrimSpace(typ)}} // as in a view
+		if r.text("type") == "" {
+			r = parted([]string{r.text("name")}, "name", "type")[0] // as in a view
 		}
 		if r.text("name") == "" {
 			return fmt.Errorf("a local zone lacks its name; the root is %q", ".")

@@ -30,15 +30,32 @@ func TestLocalData(t *testing.T) {
 	}
 }
 
-// A local zone is written as text with its type, as in a view, or as a map.
+// A local zone is written as text with its type, as in a view, or as a map. The type is the last
+// word: a name may have a space.
 func TestLocalZoneAsText(t *testing.T) {
-	for text, want := range map[string]int{"a.example static": 1, "a.example   Static": 1,
-		"a.example": 0, "a.example static x": 0} {
-		c, found := written(t, "policy: {local_zones: [\""+text+"\"]}\n")
-		if len(c.LocalZones) != want || (len(found) == 0) != (want == 1) || want == 1 &&
-			(c.LocalZones[0].Type != localdata.Static ||
-				c.LocalZones[0].Name.String() != "a.example.") {
-			t.Errorf("%s: %+v, %v", text, c.LocalZones, found)
+	for text, want := range map[string]string{"a.example static": "a.example.",
+		"a.example   Static": "a.example.", " f.example static ": "f.example.",
+		`a\ b.example static`: `a\032b.example.`, "a.example": "", "a.example static x": ""} {
+		zone := "local_zones: ['" + text + "']"
+		c, found := written(t, "policy: {"+zone+"}\n")
+		zones := c.LocalZones
+		v, more := written(t, "views: [{name: v, clients: [192.0.2.1], "+zone+"}]\n")
+		if len(v.Views) == 1 {
+			zones = append(zones, v.Views[0].data.LocalZones...)
+		}
+		if want == "" {
+			if len(zones) > 0 || len(found) == 0 || len(more) == 0 {
+				t.Errorf("%s: %+v, %v, %v", text, zones, found, more)
+			}
+			continue
+		}
+		if len(zones) != 2 || len(found)+len(more) > 0 {
+			t.Fatalf("%s: %+v, %v, %v", text, zones, found, more)
+		}
+		for _, z := range zones {
+			if z.Type != localdata.Static || z.Name.String() != want {
+				t.Errorf("%s: %+v", text, z)
+			}
 		}
 	}
 }

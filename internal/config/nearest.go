@@ -6,17 +6,49 @@ import "strings"
 
 // suggest names the key that was probably meant.
 func suggest(name string) string {
-	var names []string
-	for i := range keys {
-		names = append(names, keys[i].key)
+	names := Keys()
+	meant := longer(name, names)
+	if meant == "" {
+		meant = called(name)
 	}
-	if meant := elsewhere[name[strings.LastIndexByte(name, '.')+1:]]; meant != "" {
-		return didYouMean(meant)
+	if meant == "" {
+		meant = Nearest(name, names)
 	}
-	if meant := Nearest(name, names); meant != "" {
-		return didYouMean(meant)
+	if meant == "" {
+		return "; `bailiwick config schema` lists all keys"
 	}
-	return "; `bailiwick config schema` lists all keys"
+	return didYouMean(meant)
+}
+
+// longer returns the shortest key of a key's section whose last word contains that of the key.
+func longer(name string, among []string) (meant string) {
+	at := strings.LastIndexByte(name, '.') + 1
+	for _, k := range among {
+		word, here := strings.CutPrefix(k, name[:at])
+		if here && !strings.Contains(word, ".") && strings.Contains(word, name[at:]) &&
+			len(name[at:]) > 2 && (meant == "" || len(k) < len(meant)) {
+			meant = k
+		}
+	}
+	return meant
+}
+
+// called returns the key for what others call so. In a section of one thing, such as admin, their
+// words mean that thing's own: they lead out of the sections alone that people put all in.
+func called(name string) string {
+	at := strings.LastIndexByte(name, '.') + 1
+	meant := elsewhere[name[at:]]
+	switch name[:at] {
+	case "", "server.", "resolver.":
+		return meant
+	}
+	if strings.HasPrefix(meant, "listen.") && lookUp(name[:at]+"listen") != nil {
+		return name[:at] + "listen"
+	}
+	if !strings.HasPrefix(meant, name[:at]) {
+		return ""
+	}
+	return meant
 }
 
 // elsewhere are the keys for what other programs, or people, call so.

@@ -164,8 +164,9 @@ func (c *Config) viewData(key string, r record) (d LocalData, err error) {
 // parted makes records of texts of two fields, the second of which is the last word of several.
 func parted(list []string, first, second string) (out []record) {
 	for _, s := range list {
+		s = strings.TrimRight(s, " \t") // a first field that is not given leaves its space
 		r := record{first: {s}}
-		if i := strings.LastIndexByte(s, ' '); i >= 0 {
+		if i := strings.LastIndexAny(s, " \t"); i >= 0 {
 			r = record{first: {strings.TrimSpace(s[:i])}, second: {s[i+1:]}}
 		}
 		out = append(out, r)

@@ -6,8 +6,8 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 
 	"bailiwick/transport"
@@ -21,7 +21,7 @@ var zoneFields = []string{"name", "addresses[]", "hosts[]", "first", "tcp", "no_
 // addZones adds the zones of a key.
 func (c *Config) addZones(key string, v value, forward bool) error {
 	return v.each(func(i int, r record) error {
-		z, err := newZone(r)
+		z, err := newZone(r, forward)
 		z.Forward, z.Key = forward, Item(key, i)
 		if !forward && r.text("preset") != "" {
 			err = errors.Join(err, inField("preset", errors.New("a preset is a resolver, and no "+
@@ -54,7 +54,7 @@ func zoneName(r record) (wire.Name, error) {
 }
 
 // newZone reads a zone.
-func newZone(r record) (z Zone, err error) {
+func newZone(r record, forward bool) (z Zone, err error) {
 	var errs []error
 	note := func(field string, err error) { errs = append(errs, inField(field, err)) }
 	for field, to := range map[string]*bool{"first": &z.First, "no_cache": &z.NoCache,
@@ -85,14 +85,29 @@ func newZone(r record) (z Zone, err error) {
 		return n, err
 	})
 	note("hosts", err)
-	if at, err := netip.ParseAddr(strings.TrimSuffix(z.Name.String(), ".")); err == nil &&
-		len(r["addresses"])+len(r["hosts"]) == 0 {
-		errs = append(errs, fmt.Errorf("%v is an address, and a zone has a name: for all names "+
-			"write {name: ., addresses: [%v]}", at, at))
-	} else if len(r["addresses"])+len(r["hosts"]) == 0 {
-		errs = append(errs, fmt.Errorf("zone %s has neither addresses nor hosts", z.Name))
+	if len(r["addresses"])+len(r["hosts"]) == 0 {
+		errs = append(errs, unserved(z.Name, r.text("name"), forward))
 	}
 	return z, errors.Join(errs...)
+}
+
+// unserved is the error of a zone without servers: somebody may have written one in place of its
+// name. As the root's authority it would not do: that it forwards is another key's.
+func unserved(zone wire.Name, name string, forward bool) error {
+	_, err := address(name, 53)
+	switch {
+	case err != nil:
+		return fmt.Errorf("zone %s has neither addresses nor hosts", zone)
+	case !forward:
+		return fmt.Errorf("%s is an address, and a zone has a name; what all names are "+
+			"forwarded to is in resolver.forward_zones", name)
+	}
+	server := name
+	if strings.Contains(name, ":") { // else it were a map, or a list
+		server = strconv.Quote(name)
+	}
+	return fmt.Errorf("%s is an address, and a zone has a name: for all names write {name: ., "+
+		"addresses: [%s]}", name, server)
 }
 
 // truth reads a field that is true or false.
