@@ -52,11 +52,8 @@ var (
 		"nearest: stale.max_age":                   "serve-expired-ttl-reset",
 		"the times are those of RFC 5011": "add-holddown del-holddown keep-missing " +
 			"permit-small-holddown",
-		"TLS has the settings of Go": "tls-ciphers tls-ciphersuites tls-use-sni tls-protocols",
-		"nearest: tls.ticket_secret": "tls-session-ticket-keys",
-		"nearest: server.cookies, server.cookie_secret": "answer-cookie cookie-secret " +
-			"cookie-secret-file",
-		"nearest: server.ede": "ede-serve-expired",
+		"TLS has the settings of Go": "tls-use-sni",
+		"nearest: server.ede":        "ede-serve-expired",
 		"answers over encrypted transports are padded (RFC 8467)": "pad-responses " +
 			"pad-responses-block-size",
 		"nearest: transport of resolver.forward_zones": "pad-queries pad-queries-block-size",
@@ -84,6 +81,8 @@ var (
 			"ipsecmod-ignore-bogus ipsecmod-allow ipsecmod-whitelist",
 		"not now, because it tells servers who asks": "edns-client-string " +
 			"edns-client-string-opcode",
+		"TLS has the settings of Go":       "tls-ciphers tls-ciphersuites tls-protocols",
+		"nearest: tls.ticket_secret":       "tls-session-ticket-keys",
 		"not now, because it is for tests": "fake-dsa fake-sha1 disable-edns-do",
 	}
 
