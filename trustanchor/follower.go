@@ -169,38 +169,39 @@ func (f *Follower) Run(ctx context.Context, changed func()) {
 
 // Step does what is due by the clock.
 func (f *Follower) Step(ctx context.Context, changed func()) {
-	for zone, due := f.due(); due && ctx.Err() == nil; zone, due = f.due() {
-		f.refresh(ctx, zone, changed)
+	for z := f.due(); z != nil && ctx.Err() == nil; z = f.due() {
+		f.refresh(ctx, z, changed)
 	}
 	f.saveLate()
 }
 
-// due returns a zone that has to be asked for its keys, and notes that it is.
-func (f *Follower) due() (zone wire.Name, ok bool) {
+// due returns a zone that has to be asked for its keys, and notes that it is; nil without one.
+func (f *Follower) due() *following {
 	now := f.parts.Clock.Now()
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if !f.cfg.Follow {
-		return zone, false
+		return nil
 	}
-	for zone, z := range f.zones {
+	for _, z := range f.zones {
 		if !now.Before(z.next) && len(z.Trusted()) > 0 {
 			z.next = now.Add(leastInterval) // whatever comes of it
-			return zone, true
+			return z
 		}
 	}
-	return zone, false
+	return nil
 }
 
 // refresh asks for a zone's keys, and draws the conclusions.
-func (f *Follower) refresh(ctx context.Context, zone wire.Name, changed func()) {
+func (f *Follower) refresh(ctx context.Context, z *following, changed func()) {
+	zone := z.Zone
 	s, failure := f.parts.Ask(ctx, zone)
 	if ctx.Err() != nil {
 		return
 	}
 	age := f.parts.Clock.Now()
 	at := Times{Age: age, Day: age.Add(f.parts.Clock.Ahead())}
-	if f.observed(zone, s, failure, at) {
+	if f.observed(z, s, failure, at) {
 		changed()
 	}
 	if name, ok := f.signal(zone, age); ok && failure == nil {
@@ -208,13 +209,15 @@ func (f *Follower) refresh(ctx context.Context, zone wire.Name, changed func()) 
 	}
 }
 
-// observed notes what was seen, and reports whether other anchors are to be trusted.
-func (f *Follower) observed(zone wire.Name, s Sighting, failure *cause.Failure, at Times) bool {
+// observed notes what was seen, and reports whether other anchors are to be trusted. What was asked
+// before others were, may have been judged by the old ones: it says nothing, and the zone is asked
+// again.
+func (f *Follower) observed(z *following, s Sighting, failure *cause.Failure, at Times) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	z := f.zones[zone]
-	if z == nil {
-		return false // the configuration has changed meanwhile
+	zone := z.Zone
+	if f.zones[zone] != z {
+		return false
 	}
 	before := z.Trusted()
 	point, changes := z.Observe(s, at)
@@ -312,12 +315,15 @@ func (f *Follower) signal(zone wire.Name, now time.Time) (name wire.Name, ok boo
 	return signalName(zone, z.Trusted())
 }
 
-// Refresh has all zones asked for their keys at once.
+// Refresh has all zones asked for their keys at once. The answer to a question that is under way
+// is not waited for: it may have been judged by other anchors.
 func (f *Follower) Refresh() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	for _, z := range f.zones {
+	for zone, was := range f.zones {
+		z := *was
 		z.next = time.Time{}
+		f.zones[zone] = &z
 	}
 }
 
@@ -330,7 +336,7 @@ func (f *Follower) Reset(zone wire.Name) bool {
 	if z == nil || !f.cfg.Follow {
 		return false
 	}
-	*z = following{Point: Point{Zone: zone, From: z.From}}
+	f.zones[zone] = &following{Point: Point{Zone: zone, From: z.From}}
 	f.keep(f.parts.Clock.Now())
 	return true
 }

@@ -46,7 +46,8 @@ type follow struct {
 	resolver *resolver.Resolver
 	cfg      resolver.Config
 	f        *trustanchor.Follower
-	down     bool // the root's servers do not answer for keys
+	down     bool   // the root's servers do not answer for keys
+	during   func() // what happens while the next question is under way
 }
 
 // newFollow returns a server at a time. Root signs with its first key, which is configured.
@@ -85,6 +86,10 @@ func (s *follow) start() {
 	s.f = trustanchor.NewFollower(trustanchor.FollowerParts{Clock: s.clock,
 		Log: slog.New(slog.NewTextHandler(&s.log, nil)),
 		Ask: func(ctx context.Context, z wire.Name) (trustanchor.Sighting, *cause.Failure) {
+			if during := s.during; during != nil {
+				s.during = nil
+				defer during()
+			}
 			if s.down {
 				return trustanchor.Sighting{}, cause.New(cause.Timeout, z, "")
 			}
@@ -576,6 +581,37 @@ func TestRFC5011ConfigurationWithdrawsAnchors(t *testing.T) {
 		s.publish(lab.EntryKeys{Published: all, Signing: all})
 		s.start()
 		s.want("valid pending pending", all...)
+	})
+}
+
+// What was asked before the anchors were others says nothing of the new ones: the zone is asked
+// again at once, and not after the hour of a failure.
+func TestRFC5011AnchorsChangeWhileAZoneIsAsked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, old := newFollow(t, time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))
+		fresh := s.world.NewEntryKey(".")
+		set := &trustanchor.Set{}
+		for _, k := range []lab.EntryKey{old, fresh} {
+			if err := set.Add(k.Anchor()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for what, change := range map[string]func(){
+			"configured": func() { s.f.Configure(trustanchor.Default(), set) },
+			"refreshed":  func() { s.f.Refresh() },
+			"reset":      func() { s.f.Reset(wire.Root) },
+		} {
+			s.f.Refresh()
+			s.down = true
+			s.during = func() {
+				change()
+				s.down = false
+			}
+			s.step()
+			if got := s.f.Status()[0]; got.Failures != 0 || got.Asked.IsZero() {
+				t.Errorf("%s: %+v", what, got)
+			}
+		}
 	})
 }
 

@@ -155,6 +155,7 @@ func (r *running) resetAnchors(q console.Request) (console.Result, error) {
 		return console.Result{}, errors.New("no keys of zone " + zone.String() + " are followed")
 	}
 	r.retrust()
+	r.follower.Refresh() // it may have asked meanwhile, and been judged by the old ones
 	r.log.Warn("trust anchors reset", "zone", zone.String(), "by", q.Caller)
 	return console.Result{Fields: map[string]any{"zone": zone.String(),
 		"trusted": "the configured anchors alone"}}, nil

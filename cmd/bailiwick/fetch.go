@@ -78,6 +78,7 @@ func (r *running) fetchNow(ctx context.Context) error {
 	})
 	if r.adopt(all) {
 		r.retrust()
+		r.follower.Refresh() // it may have asked meanwhile, and been judged by the old ones
 	}
 	return nil
 }

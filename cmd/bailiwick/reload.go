@@ -261,6 +261,7 @@ func (r *running) replace(read func() (*config.Config, config.Findings, error)) 
 	r.lists.Replace(p.Fetched)
 	r.readAllRules(p.Policy)
 	next = r.installWithRules(next)
+	r.follower.Refresh() // a zone may have been asked meanwhile, and judged by the old anchors
 	r.joinFleet()
 	for _, l := range opened {
 		l.Start(l.handler)
