@@ -47,31 +47,41 @@ var ErrUnwritten = errors.New("the store takes nothing")
 // valkeyStore is a store at an address.
 type valkeyStore struct {
 	options valkey.ClientOption
+	now     func() time.Time
+	leaving sync.WaitGroup // connections that are made for those that are left
 
-	mu     sync.Mutex    // held while the first connection is made
-	client valkey.Client // nil: it was not used yet, or is left; guarded by mu
-	left   time.Time     // when a client was left; guarded by mu
-	closed bool          // guarded by mu
+	mu     sync.Mutex // held while the first connection is made
+	client *client    // nil: it was not used yet; guarded by mu
+	left   time.Time  // when a client was left, or was to be; guarded by mu
+	closed bool       // guarded by mu
+}
+
+// client is a client of the store, which is closed when nobody uses it any more.
+type client struct {
+	valkey.Client
+	uses sync.WaitGroup
 }
 
 // errClosed is the error of a store that is closed.
 var errClosed = errors.New("the store is closed")
 
 // connected returns the client, and has it connect when it is used for the first time. That takes
-// dialTime at most, or somewhat more until the store has told its version.
-func (v *valkeyStore) connected() (valkey.Client, error) {
+// dialTime at most, or somewhat more until the store has told its version. Who gets it ends a use
+// of it.
+func (v *valkeyStore) connected() (*client, error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if v.closed {
 		return nil, errClosed
 	}
 	if v.client == nil {
-		client, err := valkey.NewClient(v.options)
-		if client == nil {
+		c, err := valkey.NewClient(v.options)
+		if c == nil {
 			return nil, explained(err)
 		}
-		v.client = client // an error is that it cannot be reached now
+		v.client = &client{Client: c} // an error is that it cannot be reached now
 	}
+	v.client.uses.Add(1)
 	return v.client, nil
 }
 
@@ -100,7 +110,7 @@ func OpenStore(s Settings) Store {
 			}
 			return (&tls.Dialer{NetDialer: d, Config: t}).DialContext(ctx, network, at)
 		}}
-	return &valkeyStore{options: o}
+	return &valkeyStore{options: o, now: time.Now}
 }
 
 // Get implements Store. Of each value no more is asked for than shows that it is too long: what
@@ -110,6 +120,7 @@ func (v *valkeyStore) Get(ctx context.Context, keys []string) ([][]byte, error) 
 	if err != nil {
 		return nil, err
 	}
+	defer client.uses.Done()
 	commands := make([]valkey.Completed, len(keys))
 	for i, k := range keys {
 		commands[i] = client.B().Getrange().Key(k).Start(0).End(maxRecord).Build()
@@ -136,6 +147,7 @@ func (v *valkeyStore) Claim(ctx context.Context, key string, life time.Duration)
 	if err != nil {
 		return false, err
 	}
+	defer client.uses.Done()
 	err = client.Do(ctx, client.B().Set().Key(key).Value("1").Nx().
 		PxMilliseconds(life.Milliseconds()).Build()).Error()
 	if valkey.IsValkeyNil(err) {
@@ -150,6 +162,7 @@ func (v *valkeyStore) Put(ctx context.Context, entries []Entry) (err error) {
 	if err != nil {
 		return err
 	}
+	defer client.uses.Done()
 	commands := make([]valkey.Completed, len(entries))
 	for i, e := range entries {
 		if e.Life == 0 {
@@ -178,6 +191,7 @@ func (v *valkeyStore) Publish(ctx context.Context, channel, message string) erro
 	if err != nil {
 		return err
 	}
+	defer client.uses.Done()
 	err = client.Do(ctx, client.B().Publish().Channel(v.channel(channel)).Message(message).
 		Build()).Error()
 	if word(err) == "NOPERM" {
@@ -258,31 +272,46 @@ func explained(err error) error {
 // before, and that one may be at its address now, but the connection stays with the replica: it is
 // left, for a new one (github.com/redis/go-redis/issues/790,
 // github.com/StackExchange/StackExchange.Redis/issues/2264).
-func (v *valkeyStore) learn(client valkey.Client, err error) error {
+func (v *valkeyStore) learn(c *client, err error) error {
 	if kind := word(err); kind == "READONLY" || kind == "MASTERDOWN" {
-		v.leave(client)
+		v.leave(c)
 	}
 	return explained(err)
 }
 
-// leave has a new connection be made when the store is used again, if none was for leaveTime.
-func (v *valkeyStore) leave(client valkey.Client) {
+// leave has a new connection take the place of a client, if none was made for leaveTime. Until it is
+// there, and if it cannot be had, the client goes on being used: what a replica has can be read.
+func (v *valkeyStore) leave(c *client) {
 	v.mu.Lock()
-	due := v.client == client && time.Since(v.left) >= leaveTime
-	if due {
-		v.client, v.left = nil, time.Now()
+	defer v.mu.Unlock()
+	if v.closed || v.client != c || v.now().Sub(v.left) < leaveTime {
+		return
 	}
-	v.mu.Unlock()
-	if due {
-		client.Close()
-	}
+	v.left = v.now()
+	v.leaving.Go(func() {
+		next, err := valkey.NewClient(v.options) // takes as long as connected says
+		v.mu.Lock()
+		use := err == nil && !v.closed
+		if use {
+			v.client = &client{Client: next}
+		}
+		v.mu.Unlock()
+		switch {
+		case use:
+			c.uses.Wait()
+			c.Close()
+		case next != nil:
+			next.Close()
+		}
+	})
 }
 
 // Close implements Store.
 func (v *valkeyStore) Close() {
 	v.mu.Lock()
-	defer v.mu.Unlock()
 	if v.closed = true; v.client != nil {
 		v.client.Close()
 	}
+	v.mu.Unlock()
+	v.leaving.Wait()
 }

@@ -15,9 +15,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/valkey-io/valkey-go"
+
 	"bailiwick/internal/clock"
 	"bailiwick/internal/counter"
 	"bailiwick/internal/fleet"
+	"bailiwick/internal/lab/testtime"
 	"bailiwick/transport"
 )
 
@@ -151,31 +154,99 @@ func TestStoreThatTakesNothingIsRead(t *testing.T) {
 	}
 }
 
-// A replica was another one's primary when the connection began. The next use makes a new
-// connection, which may reach the primary of now; as the address may lead to a replica for long, no
-// more than one in leaveTime.
+// replica is what a store says that is one, to a write.
+const replica = "READONLY You can't write against a read only replica."
+
+// A replica was another one's primary when the connection began. Soon a new connection takes its
+// place, which may reach the primary of now; as the address may lead to a replica for long, no more
+// than one in leaveTime.
 func TestReplicaIsLeft(t *testing.T) {
-	for _, text := range []string{"READONLY You can't write against a read only replica.",
+	for _, text := range []string{replica,
 		"MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'."} {
 		s := speak(t, nil, errs(text, "SET"))
-		store := s.open(t, fleet.Settings{})
-		if err := store.Put(t.Context(), something); err == nil {
-			t.Fatal("a replica takes something")
+		store, passed := s.open(t, fleet.Settings{}), atomic.Int64{}
+		begun := time.Now()
+		fleet.SetNow(store, func() time.Time { return begun.Add(time.Duration(passed.Load())) })
+		for i := range int64(3) {
+			s.says.Store(errs(text, "SET"))
+			if err := store.Put(t.Context(), something); err == nil {
+				t.Fatal("a replica takes something")
+			}
+			fleet.AwaitLeaving(store)
+			if n := s.came.Load(); n != 2+i {
+				t.Errorf("%d connections after leaveTime, want %d", n, 2+i)
+			}
+			s.says.Store(errs(""))
+			if err := store.Put(t.Context(), something); err != nil {
+				t.Errorf("the primary that is at the address now: %v", err)
+			}
+			s.says.Store(errs(text, "SET"))
+			passed.Add(int64(fleet.LeaveTime - 1))
+			for range 10 {
+				_ = store.Put(t.Context(), something)
+			}
+			fleet.AwaitLeaving(store)
+			if n := s.came.Load(); n != 2+i {
+				t.Errorf("%d connections within leaveTime, want %d", n, 2+i)
+			}
+			passed.Add(1)
 		}
-		s.says.Store(errs(""))
-		if err := store.Put(t.Context(), something); err != nil {
-			t.Errorf("the primary that is at the address now: %v", err)
+	}
+}
+
+// While the address of a replica that is left does not answer, the replica is read on.
+func TestReplicaIsUsedUntilAnotherIsThere(t *testing.T) {
+	s := speak(t, nil, errs(replica, "SET"))
+	store := s.open(t, fleet.Settings{})
+	read := func(when string) {
+		if _, err := store.Get(t.Context(), []string{"bailiwick:a"}); err != nil {
+			t.Errorf("%s: %v", when, err)
 		}
-		if n := s.came.Load(); n != 2 {
-			t.Errorf("%d connections, want 2", n)
+	}
+	read("before")
+	asked, answer := make(chan bool), make(chan bool)
+	s.says.Store(func(command string) string {
+		if command == "HELLO" {
+			close(asked)
+			<-answer
+			return "-ERR not now\r\n"
 		}
-		s.says.Store(errs(text, "SET"))
-		for range 10 {
-			_ = store.Put(t.Context(), something)
+		return errs(replica, "SET")(command)
+	})
+	_ = store.Put(t.Context(), something)
+	<-asked
+	if fleet.Held(store) {
+		t.Error("who reads waits for the other connection")
+	}
+	read("meanwhile")
+	close(answer)
+	fleet.AwaitLeaving(store)
+	read("afterwards")
+}
+
+// A client that is left is closed when nobody uses it any more: who has got it is answered.
+func TestReplicaInUseIsLeftLater(t *testing.T) {
+	s := speak(t, nil, errs(replica, "SET"))
+	store := s.open(t, fleet.Settings{})
+	use, left, end, err := fleet.Use(store, func(c valkey.Client) error {
+		return c.Do(t.Context(), c.B().Getrange().Key("a").Start(0).End(1).Build()).Error()
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = store.Put(t.Context(), something)
+	for end := time.Now().Add(testtime.Patience); !left(); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("it is not left")
 		}
-		if n := s.came.Load(); n != 2 {
-			t.Errorf("%d connections within leaveTime, want 2", n)
-		}
+	}
+	if err := use(); err != nil {
+		t.Error(err)
+	}
+	end()
+	fleet.AwaitLeaving(store)
+	if use() == nil {
+		t.Error("it is never closed")
 	}
 }
 
