@@ -279,8 +279,8 @@ func (v *valkeyStore) learn(c *client, err error) error {
 	return explained(err)
 }
 
-// leave has a new connection take the place of a client, if none was made for leaveTime. Until it is
-// there, and if it cannot be had, the client goes on being used: what a replica has can be read.
+// leave has a new connection take the place of a client, if none was made for leaveTime. Until it
+// is there, and if it cannot be had, the client goes on being used: what a replica has can be read.
 func (v *valkeyStore) leave(c *client) {
 	v.mu.Lock()
 	defer v.mu.Unlock()

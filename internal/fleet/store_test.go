@@ -154,7 +154,7 @@ func TestStoreThatTakesNothingIsRead(t *testing.T) {
 	}
 }
 
-// replica is what a store says that is one, to a write.
+// replica is what a replica answers to a write.
 const replica = "READONLY You can't write against a read only replica."
 
 // A replica was another one's primary when the connection began. Soon a new connection takes its
