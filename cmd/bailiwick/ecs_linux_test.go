@@ -19,7 +19,7 @@ import (
 // network, and what of a client's address is sent; a flush forgets it.
 func TestNetworksForTheOperator(t *testing.T) {
 	s := reloadable(t, "listen: {udp: [UDP]}\nresolver:\n  ecs:\n    zones: [networks.example]\n"+
-		"    forwarders: [127.0.0.1]\n")
+		"    forwarders: [127.0.0.1]\npolicy:\n  access: [{net: 11.0.0.0/8, action: allow}]\n")
 	run := func(name string, args map[string]string) console.Result {
 		t.Helper()
 		r, err := runOf(s.running, name)(console.Request{Args: args})
@@ -69,6 +69,11 @@ func TestNetworksForTheOperator(t *testing.T) {
 	if got := run("policy test", test).Fields["network"]; got != "11.2.3.0/24" {
 		t.Errorf("policy test: network %v", got)
 	}
+	test["client"] = "12.0.0.1"
+	if got, sent := run("policy test", test).Fields["network"]; sent {
+		t.Errorf("policy test of a client that may not ask: network %v", got)
+	}
+	test["client"] = "11.2.3.4"
 	test["name"] = "www.secure.example"
 	if got, sent := run("policy test", test).Fields["network"]; sent {
 		t.Errorf("policy test of another zone: network %v", got)
