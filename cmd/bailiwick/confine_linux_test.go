@@ -161,6 +161,10 @@ func TestConfinedReloadOfAnotherDirectory(t *testing.T) {
 		t.Errorf("a successor has more than the server: %v\n%s", err, out)
 	}
 	p.terminate()
+	// Somebody else may have the ports by now.
+	dns, admin := fmt.Sprintf("127.0.0.1:%d", freePort(t)), fmt.Sprintf("127.0.0.1:%d", freePort(t))
+	p.rewrite(strings.NewReplacer(p.dns, dns, p.admin, admin).Replace)
+	p.dns = dns
 	again := exec.Command(os.Args[0], "serve", "--config", p.file)
 	again.Env = append(os.Environ(), "BAILIWICK_TEST_PROCESS=1")
 	if err := again.Start(); err != nil {

@@ -244,6 +244,23 @@ func TestWithheldCommandsAreSeen(t *testing.T) {
 	})
 }
 
+// What is in a journal and no node has told of is withheld for a round or two: a node that has just
+// begun may have heard only of others that were away as well, and they know nothing of what took it
+// back.
+func TestCommandsThatNobodyHasToldOfAreWithheld(t *testing.T) {
+	m := &Member{applied: map[string]uint64{}, held: map[string]*journal{},
+		missing: map[string]time.Time{}}
+	j := &journal{ID: "ns1", Last: 5, Commands: []Command{{Seq: 3}, {Seq: 5}}}
+	now := time.Now()
+	if ready := m.release([]*journal{j}, []string{"ns1"}, map[string]uint64{"ns1": 3},
+		now); len(ready) != 0 {
+		t.Errorf("%d journals are used, with commands that nobody has told of", len(ready))
+	}
+	if ready := m.release(nil, nil, map[string]uint64{"ns1": 5}, now); len(ready) != 1 {
+		t.Errorf("%d journals are used when a node has told of all of it", len(ready))
+	}
+}
+
 // A store that withholds the journal of the node that has taken a command back does not bring that
 // command back at a node that is new: what is older than what is lacking waits. What is newer is
 // done, be it at a node that was away meanwhile.

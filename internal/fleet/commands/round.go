@@ -264,7 +264,9 @@ func (m *Member) catchUp(ctx context.Context, secrets []fleet.Secret, now time.T
 // release returns the journals that can be applied, of those that were read now and before. One
 // that has a command of before the last of a journal that is still lacking is held: that one may
 // have taken the command back. So a store that withholds a journal does not bring back, at a node
-// that is new or was away, what was taken back; later commands are not kept away by it.
+// that is new or was away, what was taken back; later commands are not kept away by it. Nor is a
+// journal used that has more than any node has told of: whoever has heard only of nodes that were
+// away as well does not know yet what is lacking.
 func (m *Member) release(got []*journal, lacks []string, known map[string]uint64,
 	now time.Time) (ready []*journal) {
 	m.mu.Lock()
@@ -282,7 +284,7 @@ func (m *Member) release(got []*journal, lacks []string, known map[string]uint64
 	for _, id := range slices.Sorted(maps.Keys(m.held)) {
 		j := m.held[id]
 		if slices.ContainsFunc(j.Commands, func(c Command) bool {
-			return c.Seq > m.applied[id] && c.Seq < latest
+			return c.Seq > m.applied[id] && (c.Seq < latest || c.Seq > known[id])
 		}) {
 			continue
 		}
