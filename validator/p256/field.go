@@ -3,10 +3,7 @@
 
 package p256
 
-import (
-	"encoding/binary"
-	"math/bits"
-)
+import "math/bits"
 
 // element is a number modulo p times 2^256 (Montgomery's form), least significant limb first,
 // always below p.
@@ -120,15 +117,16 @@ func (x *element) isZero() bool { return x[0]|x[1]|x[2]|x[3] == 0 }
 
 // setBytes reads a number below p, big-endian; false where it is not.
 func (x *element) setBytes(b []byte) bool {
-	for i := range x {
-		x[i] = binary.BigEndian.Uint64(b[24-8*i:])
-	}
-	_, c := bits.Sub64(x[0], p0, 0)
-	_, c = bits.Sub64(x[1], p1, c)
-	_, c = bits.Sub64(x[2], p2, c)
-	_, c = bits.Sub64(x[3], p3, c)
+	var n scalar
+	n.setBytes(b)
+	x.set(&n)
+	return n.below(&scalar{p0, p1, p2, p3})
+}
+
+// set sets x to a number.
+func (x *element) set(n *scalar) {
+	*x = element(*n)
 	mul(x, x, &square)
-	return c == 1
 }
 
 // sqrN sets z to x squared n times.

@@ -14,7 +14,7 @@ func TestWithoutADX(t *testing.T) {
 	Fast = false
 	digest := sha256.Sum256([]byte("data"))
 	for _, d := range []*big.Int{big.NewInt(1), big.NewInt(98765),
-		new(big.Int).Sub(order, big.NewInt(3))} {
+		new(big.Int).Sub(bigOrder, big.NewInt(3))} {
 		sig, _ := sign(t, d, big.NewInt(31337), digest[:])
 		bad := append([]byte(nil), sig...)
 		bad[63] ^= 1

@@ -3,20 +3,6 @@
 
 package p256
 
-import "encoding/binary"
-
-// scalar is a number below 2^256, least significant limb first.
-type scalar [4]uint64
-
-func (k *scalar) setBytes(b []byte) {
-	for i := range k {
-		k[i] = binary.BigEndian.Uint64(b[24-8*i:])
-	}
-}
-
-// bit is bit i.
-func (k *scalar) bit(i int) uint64 { return k[i>>6] >> (i & 63) & 1 }
-
 // width is that of the windows: a digit is odd and below 2^(width-1), or zero, and of width digits
 // in a row at most one is not zero.
 const width = 4

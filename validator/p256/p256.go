@@ -10,7 +10,6 @@ package p256
 
 import (
 	"errors"
-	"math/big"
 	"sync"
 )
 
@@ -22,14 +21,8 @@ const (
 	digestSize    = 32
 )
 
-// order is n, the number of points.
-var order, _ = new(big.Int).SetString(
-	"ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551", 16)
-
 // wrap is p - n: an r below it may stand for the X coordinate r + n.
-var wrap = new(big.Int).Sub(new(big.Int).SetBytes([]byte{
-	0xFF, 0xFF, 0xFF, 0xFF, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF, 0xFF, 0xFF,
-	0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF}), order)
+var wrap = scalar{0x0C46353D039CDAAE, 0x4319055358E8617B, 0, 0}
 
 // base is the generator's comb. It takes a tenth of a millisecond to make, and is made when it is
 // first needed.
@@ -65,68 +58,58 @@ func (k *Key) Table() *Table { return &Table{newComb(&k.halves[0][0])} }
 
 // Verify implements Verifier.
 func (k *Key) Verify(digest, sig []byte) bool {
-	return verify(digest, sig, func(u1, u2 *scalar) point {
-		return sumHalves(u1, base(), u2, k.halves)
-	})
+	var c check
+	return c.read(digest, sig) && c.passes(sumHalves(&c.u1, base(), &c.u2, k.halves))
 }
 
 // Verify implements Verifier.
 func (t *Table) Verify(digest, sig []byte) bool {
-	return verify(digest, sig, func(u1, u2 *scalar) point {
-		return sumComb(u1, base(), u2,
-			t.comb)
-	})
+	var c check
+	return c.read(digest, sig) && c.passes(sumComb(&c.u1, base(), &c.u2, t.comb))
 }
 
-// verify computes u1 G + u2 Q by sum, and compares its X coordinate with r.
-func verify(digest, sig []byte, sum func(u1, u2 *scalar) point) bool {
+// check is a signature that is right if the X coordinate of u1 G + u2 Q is r modulo n.
+type check struct{ r, u1, u2 scalar }
+
+// read reads a signature, and reports whether it may be one.
+func (c *check) read(digest, sig []byte) bool {
 	if len(digest) != digestSize || len(sig) != signatureSize {
 		return false
 	}
-	n := numbers.Get().(*[5]big.Int)
-	defer numbers.Put(n)
-	r, s, w, t, q := &n[0], &n[1], &n[2], &n[3], &n[4]
-	r.SetBytes(sig[:32])
-	s.SetBytes(sig[32:])
-	if r.Sign() == 0 || s.Sign() == 0 || r.Cmp(order) >= 0 || s.Cmp(order) >= 0 {
+	var s scalar
+	c.r.setBytes(sig[:32])
+	s.setBytes(sig[32:])
+	if c.r.isZero() || s.isZero() || !c.r.below(&order) || !s.below(&order) {
 		return false
 	}
-	w.ModInverse(s, order)
-	var u1, u2 scalar
-	// u = xw modulo n; both are positive, so that the remainder is
-	times := func(u *scalar, x *big.Int) {
-		t.Mul(x, w)
-		q.QuoRem(t, order, s)
-		u.set(s)
-	}
-	times(&u2, r)
-	times(&u1, r.SetBytes(digest))
-	p := sum(&u1, &u2)
+	s.inverse(&s)
+	c.u1.setBytes(digest)
+	c.u1.times(&c.u1, &s)
+	c.u2.times(&c.r, &s)
+	return true
+}
+
+// passes reports whether p, which is u1 G + u2 Q, has the right X coordinate.
+func (c *check) passes(p point) bool {
 	if p.z.isZero() {
 		return false
 	}
-	// X/Z^2 = r, without dividing.
-	r.SetBytes(sig[:32])
-	if p.hasX(r) {
+	if p.hasX(&c.r) {
 		return true
 	}
-	return r.Cmp(wrap) < 0 && p.hasX(r.Add(r, order))
+	if !c.r.below(&wrap) {
+		return false
+	}
+	c.r.add(&c.r, &order)
+	return p.hasX(&c.r)
 }
 
-// numbers are those of a verification, to be used again.
-var numbers = sync.Pool{New: func() any { return new([5]big.Int) }}
-
-// hasX reports whether the point's X coordinate is x, which is below the prime.
-func (p *point) hasX(x *big.Int) bool {
-	var b [32]byte
+// hasX reports whether the point's X coordinate, which is X/Z^2, is x; without dividing. x is below
+// the prime.
+func (p *point) hasX(x *scalar) bool {
 	var e, zz element
-	e.setBytes(x.FillBytes(b[:]))
+	e.set(x)
 	sqr(&zz, &p.z)
 	mul(&e, &e, &zz)
 	return e == p.x
-}
-
-func (k *scalar) set(n *big.Int) {
-	var b [32]byte
-	k.setBytes(n.FillBytes(b[:]))
 }

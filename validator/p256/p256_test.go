@@ -51,10 +51,10 @@ func keyOf(t testing.TB, d *big.Int) []byte {
 func sign(t testing.TB, d, k *big.Int, digest []byte) (sig []byte, ok bool) {
 	t.Helper()
 	r := new(big.Int).SetBytes(keyOf(t, k)[:32])
-	r.Mod(r, order)
+	r.Mod(r, bigOrder)
 	s := new(big.Int).Mul(r, d)
 	s.Add(s, new(big.Int).SetBytes(digest))
-	s.Mul(s, new(big.Int).ModInverse(k, order)).Mod(s, order)
+	s.Mul(s, new(big.Int).ModInverse(k, bigOrder)).Mod(s, bigOrder)
 	sig = append(r.FillBytes(make([]byte, 32)), s.FillBytes(make([]byte, 32))...)
 	return sig, r.Sign() > 0 && s.Sign() > 0
 }
@@ -64,12 +64,12 @@ func sign(t testing.TB, d, k *big.Int, digest []byte) (sig []byte, ok bool) {
 func TestVerifyEdges(t *testing.T) {
 	var numbers []*big.Int
 	for _, n := range []int64{1, 2, 3, 4, 7, 8, 15, 16, 17, 255, 256} {
-		numbers = append(numbers, big.NewInt(n), new(big.Int).Sub(order, big.NewInt(n)))
+		numbers = append(numbers, big.NewInt(n), new(big.Int).Sub(bigOrder, big.NewInt(n)))
 	}
 	for _, e := range []uint{31, 32, 33, 64, 128, 224, 255} {
 		numbers = append(numbers, new(big.Int).Lsh(big.NewInt(1), e))
 	}
-	digests := [][]byte{make([]byte, 32), bytes.Repeat([]byte{0xFF}, 32), order.Bytes()}
+	digests := [][]byte{make([]byte, 32), bytes.Repeat([]byte{0xFF}, 32), bigOrder.Bytes()}
 	for _, n := range numbers {
 		digests = append(digests, n.FillBytes(make([]byte, 32)))
 	}
@@ -113,16 +113,16 @@ func TestFIPS1865VerifyRefuses(t *testing.T) {
 	d, k := big.NewInt(12345), big.NewInt(777)
 	digest := sha256.Sum256([]byte("data"))
 	sig, _ := sign(t, d, k, digest[:])
-	n, zero, ff := order.Bytes(), make([]byte, 32), bytes.Repeat([]byte{0xFF}, 32)
+	n, zero, ff := bigOrder.Bytes(), make([]byte, 32), bytes.Repeat([]byte{0xFF}, 32)
 	r, s := sig[:32], sig[32:]
 	join := func(a, b []byte) []byte { return append(append([]byte(nil), a...), b...) }
 	plus := func(a []byte) []byte { // a + n, where that has 32 octets
-		return new(big.Int).Mod(new(big.Int).Add(new(big.Int).SetBytes(a), order),
+		return new(big.Int).Mod(new(big.Int).Add(new(big.Int).SetBytes(a), bigOrder),
 			new(big.Int).Lsh(big.NewInt(1), 256)).FillBytes(make([]byte, 32))
 	}
 	// u1 G + u2 Q is infinity where digest = -r d.
 	minus := new(big.Int).Mul(new(big.Int).SetBytes(r), d)
-	infinity := minus.Neg(minus).Mod(minus, order).FillBytes(make([]byte, 32))
+	infinity := minus.Neg(minus).Mod(minus, bigOrder).FillBytes(make([]byte, 32))
 	for name, verify := range verifiers(t, keyOf(t, d)) {
 		if !verify(digest[:], sig) {
 			t.Errorf("%s: the signature itself is refused", name)
@@ -146,22 +146,21 @@ func TestFIPS1865VerifyRefuses(t *testing.T) {
 // cannot be had from a nonce, but from a key that fits them: Q = (s R - e G) / r.
 func TestFIPS1865VerifyWraps(t *testing.T) {
 	found := 0
-	for x := new(big.Int).Set(order); found < 3; x.Add(x, big.NewInt(1)) {
+	for x := new(big.Int).Set(bigOrder); found < 3; x.Add(x, big.NewInt(1)) {
 		R, ok := withX(x)
 		if !ok {
 			continue
 		}
 		found++
 		e, s := big.NewInt(5), big.NewInt(11)
-		r := new(big.Int).Sub(x, order)
+		r := new(big.Int).Sub(x, bigOrder)
 		if r.Sign() == 0 {
 			continue
 		}
-		rInverse := new(big.Int).ModInverse(r, order)
-		minus := new(big.Int).Mod(new(big.Int).Neg(new(big.Int).Mul(e, rInverse)), order)
-		var u1, u2 scalar
-		u1.set(minus)
-		u2.set(new(big.Int).Mod(new(big.Int).Mul(s, rInverse), order))
+		rInverse := new(big.Int).ModInverse(r, bigOrder)
+		minus := new(big.Int).Mod(new(big.Int).Neg(new(big.Int).Mul(e, rInverse)), bigOrder)
+		u1 := scalar(limbs(minus))
+		u2 := scalar(limbs(new(big.Int).Mod(new(big.Int).Mul(s, rInverse), bigOrder)))
 		q := sumHalves(&u1, base(), &u2, newHalves(&R))
 		var a [1]affine
 		normalise(a[:], []point{q})
@@ -172,12 +171,17 @@ func TestFIPS1865VerifyWraps(t *testing.T) {
 			t.Fatal("the test's own signature is wrong")
 		}
 		unreduced := append(x.FillBytes(make([]byte, 32)), sig[32:]...)
+		s.Add(s, bigOrder)
+		above := append(sig[:32:32], s.FillBytes(make([]byte, 32))...)
 		for name, verify := range verifiers(t, xy) {
 			if !verify(digest, sig) {
 				t.Errorf("%s: x = n + %v: not verified", name, r)
 			}
 			if verify(digest, unreduced) {
 				t.Errorf("%s: r = n + %v: verified", name, r)
+			}
+			if verify(digest, above) {
+				t.Errorf("%s: s = n + 11: verified", name)
 			}
 		}
 	}
@@ -190,14 +194,15 @@ func TestFIPS1865ZeroIsNoR(t *testing.T) {
 	if !ok {
 		t.Fatal("there is no such point")
 	}
-	sum := func(_, _ *scalar) (p point) {
-		p.set(&a)
-		return p
-	}
+	var c check
 	sig := make([]byte, signatureSize)
 	sig[63] = 1
-	if verify(make([]byte, digestSize), sig, sum) {
-		t.Error("verified")
+	if c.read(make([]byte, digestSize), sig) {
+		t.Error("read")
+	}
+	var p point
+	if p.set(&a); !c.passes(p) {
+		t.Error("the sum would not pass with it")
 	}
 }
 
@@ -256,9 +261,9 @@ func FuzzVerify(f *testing.F) {
 	f.Add([]byte{1}, []byte{}, []byte{0xFF}, uint16(77))
 	f.Fuzz(func(t *testing.T, key, data, sig []byte, flip uint16) {
 		d := new(big.Int).SetBytes(key)
-		d.Mod(d, new(big.Int).Sub(order, big.NewInt(1))).Add(d, big.NewInt(1))
+		d.Mod(d, new(big.Int).Sub(bigOrder, big.NewInt(1))).Add(d, big.NewInt(1))
 		k := new(big.Int).SetBytes(sig)
-		k.Mod(k, new(big.Int).Sub(order, big.NewInt(1))).Add(k, big.NewInt(1))
+		k.Mod(k, new(big.Int).Sub(bigOrder, big.NewInt(1))).Add(k, big.NewInt(1))
 		digest := new(big.Int).Mod(new(big.Int).SetBytes(data),
 			new(big.Int).Lsh(big.NewInt(1), 256)).FillBytes(make([]byte, 32))
 		xy := keyOf(t, d)
@@ -307,7 +312,7 @@ func TestVerifyRandom(t *testing.T) {
 }
 
 func BenchmarkVerify(b *testing.B) {
-	d, digest := big.NewInt(0).Sub(order, big.NewInt(98765)), sha256.Sum256([]byte("data"))
+	d, digest := big.NewInt(0).Sub(bigOrder, big.NewInt(98765)), sha256.Sum256([]byte("data"))
 	sig, _ := sign(b, d, new(big.Int).SetBytes(digest[:31]), digest[:])
 	xy := keyOf(b, d)
 	k, _ := ecdsa.ParseUncompressedPublicKey(elliptic.P256(), append([]byte{4}, xy...))
