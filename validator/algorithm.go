@@ -155,7 +155,11 @@ func (k *rsaPublic) check(data, sig []byte) bool {
 	} else {
 		got = bigmod.NewNat().Exp(s, k.e.Bytes(), k.modulus)
 	}
-	want := append([]byte{0, 1}, bytes.Repeat([]byte{0xFF}, pad)...)
+	var room [maxRSABits / 8]byte
+	want := append(room[:0], 0, 1)
+	for range pad {
+		want = append(want, 0xFF)
+	}
 	want = append(append(append(want, 0), info...), digest...)
 	return bytes.Equal(got.Bytes(k.modulus), want)
 }

@@ -38,7 +38,7 @@ func (v *Validator) EntryPoints(set *wire.RRset, at Instant, b *Budget) (keys, r
 			if k.fault() != cause.KeyRevoked || !v.entryPoint(k) {
 				continue
 			}
-			data := signedData(set, &records, rdata, &sig)
+			data := appendSignedData(nil, set, &records, rdata, &sig)
 			if v.check(k, data, sig.Signature, b) == checkGood {
 				plain := bytes.Clone(k.rdata)
 				plain[1] &^= byte(wire.KeyFlagRevoke)

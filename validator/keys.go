@@ -78,9 +78,14 @@ func (ks *KeySet) all() []*key {
 		if ks.set == nil {
 			return
 		}
+		n := ks.set.Len()
+		room := make([]key, n)
+		ks.keys = make([]*key, 0, n)
 		for d := range ks.set.Data.All() {
-			if k, err := wire.ParseDNSKEY(d); err == nil {
-				ks.keys = append(ks.keys, &key{DNSKEY: k, tag: wire.KeyTag(d), rdata: d})
+			if read, err := wire.ParseDNSKEY(d); err == nil {
+				k := &room[len(ks.keys)]
+				k.DNSKEY, k.tag, k.rdata = read, wire.KeyTag(d), d
+				ks.keys = append(ks.keys, k)
 			}
 		}
 		slices.SortStableFunc(ks.keys, func(a, b *key) int { return a.compare(b.tag, b.Algorithm) })

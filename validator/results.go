@@ -14,11 +14,13 @@ const resultParts = 64
 // results maps a hash of everything that goes into a check to the result. It has a fixed number of
 // places. Each hash has two of them; a new result takes a free one, or replaces the older result.
 type results struct {
-	parts [resultParts]struct {
-		mu     sync.Mutex
-		places []result // guarded by mu; made when the first is needed
-	}
-	size int // places of a part, an even number
+	parts [resultParts]resultPart
+	size  int // places of a part, an even number
+}
+
+type resultPart struct {
+	mu     sync.Mutex
+	places []result // guarded by mu; made when the first is needed
 }
 
 type result struct {
@@ -39,21 +41,26 @@ func newResults(n int) *results {
 	return &results{size: max((n/resultParts+1)&^1, 2)}
 }
 
-// pair returns the two places of a hash, and locks their part.
-func (r *results) pair(id *[sha256.Size]byte) (places []result, unlock func()) {
-	p := &r.parts[id[0]&(resultParts-1)]
-	p.mu.Lock()
+// part returns the part that a hash belongs to.
+func (r *results) part(id *[sha256.Size]byte) *resultPart {
+	return &r.parts[id[0]&(resultParts-1)]
+}
+
+// pair returns the two places of a hash in a part of a size. mu is held.
+func (p *resultPart) pair(id *[sha256.Size]byte, size int) []result {
 	if p.places == nil {
-		p.places = make([]result, r.size)
+		p.places = make([]result, size)
 	}
-	at := int(binary.BigEndian.Uint32(id[4:])%uint32(r.size)) &^ 1
-	return p.places[at : at+2], p.mu.Unlock
+	at := int(binary.BigEndian.Uint32(id[4:])%uint32(size)) &^ 1
+	return p.places[at : at+2]
 }
 
 // get returns the result of a check, if it is cached.
 func (r *results) get(id *[sha256.Size]byte) (good, known bool) {
-	places, unlock := r.pair(id)
-	defer unlock()
+	p := r.part(id)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	places := p.pair(id, r.size)
 	for i := range places {
 		if places[i].id == *id && places[i].state != resultNone {
 			return places[i].state == resultGood, true
@@ -68,8 +75,10 @@ func (r *results) add(id *[sha256.Size]byte, good bool) {
 	if good {
 		state = resultGood
 	}
-	places, unlock := r.pair(id)
-	defer unlock()
+	p := r.part(id)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	places := p.pair(id, r.size)
 	if places[0].state != resultNone {
 		places[1] = places[0]
 	}

@@ -126,6 +126,8 @@ func (v *Validator) verifyOne(set *wire.RRset, records *canonical, rdata []byte,
 		return fail(c)
 	}
 	worst := cause.KeyNotFound
+	room := buffers.Get().(*[]byte)
+	defer buffers.Put(room)
 	var data []byte
 	for i, k := range ks.named(sig.KeyTag, sig.Algorithm) {
 		if i == maxKeysPerTag {
@@ -137,7 +139,8 @@ func (v *Validator) verifyOne(set *wire.RRset, records *canonical, rdata []byte,
 			continue
 		}
 		if data == nil {
-			data = signedData(set, records, rdata, sig)
+			data = appendSignedData((*room)[:0], set, records, rdata, sig)
+			*room = data
 		}
 		switch v.check(k, data, sig.Signature, b) {
 		case checkGood:
@@ -210,25 +213,24 @@ func (v *Validator) secured(set *wire.RRset, sig *wire.RRSIG, at Instant) Result
 	return r
 }
 
-// signedData returns the data that are signed: the RRSIG's RDATA without the signature, then the
-// records in canonical form and order (RFC 4034, section 3.1.8.1).
-func signedData(set *wire.RRset, records *canonical, rdata []byte, sig *wire.RRSIG) []byte {
-	head, n := len(rdata)-len(sig.Signature), set.Len()
-	data := make([]byte, 0, len(rdata)+len(set.Data)+n*(set.Name.Len()+10))
+// appendSignedData appends to data, which is empty, what is signed: the RRSIG's RDATA without the
+// signature, then the records in canonical form and order (RFC 4034, section 3.1.8.1). Nothing is
+// appended if the RDATA is not as long as its parts.
+func appendSignedData(data []byte, set *wire.RRset, records *canonical, rdata []byte,
+	sig *wire.RRSIG) []byte {
+	if len(rdata)-len(sig.Signature) != 18+sig.Signer.Len() {
+		return data
+	}
 	data = append(data, rdata[:18]...)
 	data = append(data, sig.Signer.Wire()...) // canonical: lower case
-	if head != 18+sig.Signer.Len() {
-		return nil
-	}
 	owner := set.Name
 	if labels := owner.Labels(); int(sig.Labels) < labels {
 		if w, ok := owner.Ancestor(int(sig.Labels)).Wildcard(); ok {
 			owner = w
 		}
 	}
-	if n == 1 {
-		return appendSigned(data, owner, set, sig, wire.AppendCanonical(nil, set.Type,
-			set.Data.First()))
+	if set.Len() == 1 {
+		return appendSigned(data, owner, set, sig, set.Data.First())
 	}
 	for _, d := range records.of(set) {
 		data = appendSigned(data, owner, set, sig, d)
@@ -242,8 +244,10 @@ func appendSigned(data []byte, owner wire.Name, set *wire.RRset, sig *wire.RRSIG
 	data = binary.BigEndian.AppendUint16(data, uint16(set.Type))
 	data = binary.BigEndian.AppendUint16(data, uint16(set.Class))
 	data = binary.BigEndian.AppendUint32(data, sig.OrigTTL)
-	data = binary.BigEndian.AppendUint16(data, uint16(len(d)))
-	return append(data, d...)
+	length := len(data)
+	data = wire.AppendCanonical(append(data, 0, 0), set.Type, d)
+	binary.BigEndian.PutUint16(data[length:], uint16(len(data)-length-2))
+	return data
 }
 
 // canonical is a set's RDATA in canonical form, sorted, without repeats (RFC 4034, section 6.3). It
@@ -273,13 +277,13 @@ const (
 	checkOverBudget
 )
 
-// hashed is a pool of buffers for the input of checkID.
-var hashed = sync.Pool{New: func() any { return new([]byte) }}
+// buffers are for what is signed, and for the input of checkID.
+var buffers = sync.Pool{New: func() any { return new([]byte) }}
 
 // checkID returns a hash of the parts and their lengths.
 func checkID(parts ...[]byte) [sha256.Size]byte {
-	room := hashed.Get().(*[]byte)
-	defer hashed.Put(room)
+	room := buffers.Get().(*[]byte)
+	defer buffers.Put(room)
 	in := (*room)[:0]
 	for _, p := range parts {
 		in = append(binary.BigEndian.AppendUint32(in, uint32(len(p))), p...)
