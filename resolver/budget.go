@@ -24,8 +24,7 @@ import (
 // with nothing left is ended, and the next waiter pays. Only refreshes have no client that pays,
 // and MaxRefreshes limits them.
 type budget struct {
-	ctx        context.Context // ends with the query or fetch of the budget
-	cancel     context.CancelCauseFunc
+	ctx        ending // ends with the query or fetch of the budget
 	fetches    *fetches
 	validation *validator.Budget
 	queries    atomic.Int32
@@ -70,7 +69,6 @@ func (c *Checks) budget() *validator.Budget {
 
 // fill makes an empty budget full, except for the validation budget, which is v.
 func (b *budget) fill(t *fetches, payer *budget, v *validator.Budget) {
-	b.ctx, b.cancel = context.WithCancelCause(context.Background())
 	b.fetches, b.wants = t, b.room[:0]
 	b.validation = v
 	b.queries.Store(MaxQueries)
@@ -216,7 +214,7 @@ func (b *budget) err() *cause.Failure {
 	if b.ctx.Err() == nil {
 		return nil
 	}
-	return failureOf(b.ctx)
+	return failureOf(&b.ctx)
 }
 
 // failureOf returns the failure that a context has ended with, or ClientGone if it has none.

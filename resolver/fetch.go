@@ -364,11 +364,7 @@ func (t *fetches) end(b *budget, why *cause.Failure) {
 	for _, f := range b.wants {
 		b.inherit(&f.budget)
 	}
-	if why == nil {
-		b.cancel(nil)
-	} else {
-		b.cancel(why)
-	}
+	b.ctx.end(why)
 	if f := b.fetch; f != nil && t.all[f.key] == f {
 		delete(t.all, f.key)
 	}

@@ -95,7 +95,7 @@ func (x *resolution) fromFleet() *result {
 	}
 	r, now := x.r, x.r.clock.Now()
 	view := r.views().of(x.q.Name)
-	e, ours, others := r.fleet.Ask(x.budget.ctx, &view, fleetKeys(x.q), !x.until.IsZero())
+	e, ours, others := r.fleet.Ask(&x.budget.ctx, &view, fleetKeys(x.q), !x.until.IsZero())
 	x.fleet.claimed = ours
 	switch {
 	case others:

@@ -110,7 +110,7 @@ func (a *zoneQuery) background(t *try, wait func(context.Context, time.Duration)
 	if a.done == nil {
 		a.done, a.list.held = make(chan *try), true
 	}
-	ctx, cancel := context.WithCancel(a.x.budget.ctx)
+	ctx, cancel := context.WithCancel(&a.x.budget.ctx)
 	t.cancel = cancel
 	a.x.r.fetches.goroutines.Run(func() {
 		a.x.r.guard.Run(guard.Fetch, func() { t.finish(wait(ctx, MaxTime)) })

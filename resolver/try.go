@@ -109,7 +109,7 @@ func (a *zoneQuery) send(t *try, now time.Time) (ended bool) {
 	room := replies.Get().(*[]byte)
 	defer replies.Put(room)
 	t.req.Into, t.req.Timeout, t.req.KeepOpen = *room, a.schedule.due.Sub(now), true
-	raw, err := r.exchange(a.x.budget.ctx, a.zone, t.req)
+	raw, err := r.exchange(&a.x.budget.ctx, a.zone, t.req)
 	t.req.Into = nil
 	if open, ok := err.(*transport.Unanswered); ok {
 		a.background(t, open.Resume)

@@ -165,6 +165,43 @@ type Exchanger interface {
 	Exchange(ctx context.Context, r Request) (reply []byte, err error)
 }
 
+// Watched is a context that interrupts those that wait for its end. [context.AfterFunc] does the
+// same for every context, at the price of several objects for each question.
+type Watched interface {
+	context.Context
+	// Watch has a waiter interrupted once when the context ends, or now if it has ended. Waiters
+	// may be interrupted while locks are held.
+	Watch(Waiter)
+	// Unwatch ends that. It reports whether the waiter was not interrupted, and will not be.
+	Unwatch(Waiter) bool
+}
+
+// Waiter waits for something and can be told not to.
+type Waiter interface{ Interrupt() }
+
+// watching is a waiter's interest in the end of a context.
+type watching struct {
+	of   Watched
+	stop func() bool // nil if of does it
+}
+
+// watch has a waiter interrupted when a context ends.
+func watch(ctx context.Context, w Waiter) watching {
+	if of, ok := ctx.(Watched); ok {
+		of.Watch(w)
+		return watching{of: of}
+	}
+	return watching{stop: context.AfterFunc(ctx, w.Interrupt)}
+}
+
+// unwatch ends the interest. It reports whether the waiter was not interrupted, and will not be.
+func (i *watching) unwatch(w Waiter) bool {
+	if i.stop != nil {
+		return i.stop()
+	}
+	return i.of.Unwatch(w)
+}
+
 // Match is how a packet relates to a question.
 type Match uint8
 
@@ -284,7 +321,7 @@ func (n *NetExchanger) Exchange(ctx context.Context, r Request) ([]byte, error) 
 	if !ok {
 		return nil, ErrLocal // the protocol is for listeners only
 	}
-	reply, err := over.ask(ctx, n, &r, deadline)
+	reply, err := over.ask(ctx, n, r, deadline)
 	return outcome(ctx, reply, err)
 }
 

@@ -53,9 +53,10 @@ type properties struct {
 	}
 }
 
-// querier is implemented by transports that servers can be asked over.
+// querier is implemented by transports that servers can be asked over. The request is a copy, as
+// it may stay on the stack where its protocol does not keep it.
 type querier interface {
-	ask(ctx context.Context, n *NetExchanger, r *Request, deadline time.Time) ([]byte, error)
+	ask(ctx context.Context, n *NetExchanger, r Request, deadline time.Time) ([]byte, error)
 }
 
 // keeper is implemented by transports whose connections to servers stay open.

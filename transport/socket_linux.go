@@ -78,20 +78,23 @@ type asker struct {
 	raw    syscall.RawConn
 	home   *idleSockets
 	family uint16
-	buf    [replySize]byte
 
 	server  netip.AddrPort
 	name    unix.RawSockaddrInet6 // address for the kernel; large enough for IPv4
 	size    uint32                // of name
-	request *Request
+	request Request
 	state   askerState
 	reply   []byte
 	err     error
 
-	// step and the next are created once: a question allocates nothing but its reply
-	step   func(fd uintptr) bool
-	cancel func()
+	// step and release are created once: a question allocates nothing but its reply
+	step    func(fd uintptr) bool
+	release func(fd uintptr)
+	clean   bool // no further packet came; set by release
 }
+
+// packets are buffers for packets that are being read.
+var packets = sync.Pool{New: func() any { return new([replySize]byte) }}
 
 type askerState uint8
 
@@ -141,7 +144,7 @@ func (p *idleSockets) get(device string) (*asker, error) {
 		s.file.Close()
 		return nil, err
 	}
-	s.step, s.cancel = s.progress, func() { _ = s.file.SetReadDeadline(time.Unix(1, 0)) }
+	s.step, s.release = s.progress, s.giveBack
 	return s, nil
 }
 
@@ -170,7 +173,7 @@ func (a *askers) of(server netip.AddrPort) outlets {
 // put keeps the socket for the next question.
 func (s *asker) put() {
 	pool := s.home
-	s.request, s.reply, s.err = nil, nil, nil
+	s.request, s.reply, s.err = Request{}, nil, nil
 	pool.mu.Lock()
 	defer pool.mu.Unlock()
 	if pool.closed || len(pool.free) >= maxIdleSockets {
@@ -187,13 +190,14 @@ func (a *askers) exchange(ctx context.Context, r *Request, deadline time.Time) (
 	// the pool may be bound to one. A range of ports needs a port to be chosen for each question.
 	if server.Addr().Zone() != "" || a.source.Ports.Count() > 0 ||
 		a.source.device(server.Addr()) != a.source.Interface {
-		return a.source.exchangeDialled(ctx, r, deadline)
+		own := *r // r itself stays on the caller's stack
+		return a.source.exchangeDialled(ctx, &own, deadline)
 	}
 	s, err := a.get(server)
 	if err != nil {
 		return nil, err
 	}
-	s.server, s.request, s.state, s.reply, s.err = server, r, askerIdle, nil, nil
+	s.server, s.request, s.state, s.reply, s.err = server, *r, askerIdle, nil, nil
 	return a.wait(ctx, s, deadline)
 }
 
@@ -204,12 +208,12 @@ func (a *askers) wait(ctx context.Context, s *asker, deadline time.Time) ([]byte
 		s.file.Close()
 		return nil, err
 	}
-	stop := context.AfterFunc(ctx, s.cancel)
+	end := watch(ctx, s)
 	if err := s.raw.Read(s.step); err != nil && s.state != askerDone {
 		s.err = err
 	}
 	reply, err := s.reply, s.err
-	running := stop()
+	running := end.unwatch(s)
 	if running && s.request.KeepOpen && errors.Is(err, os.ErrDeadlineExceeded) {
 		return nil, a.keep(s)
 	}
@@ -220,6 +224,9 @@ func (a *askers) wait(ctx context.Context, s *asker, deadline time.Time) ([]byte
 	s.put()
 	return reply, nil
 }
+
+// Interrupt implements Waiter: the question ends as if its time were over.
+func (s *asker) Interrupt() { _ = s.file.SetReadDeadline(time.Unix(1, 0)) }
 
 // keep leaves a question open whose time is over.
 func (a *askers) keep(s *asker) *Unanswered {
@@ -242,8 +249,10 @@ func (s *asker) progress(fd uintptr) bool {
 		s.state = askerSent
 		return false
 	}
+	room := packets.Get().(*[replySize]byte)
+	defer packets.Put(room)
 	for {
-		n, from, errno := s.receive(int(fd))
+		n, from, errno := s.receive(int(fd), room[:])
 		switch {
 		case errno == unix.EINTR:
 			continue
@@ -253,7 +262,7 @@ func (s *asker) progress(fd uintptr) bool {
 			s.err = os.NewSyscallError("recvfrom", errno)
 		case from != s.server: // to an earlier question, received while its port was given back
 			continue
-		case !s.take(s.buf[:n]):
+		case !s.take(room[:n]):
 			continue
 		}
 		s.state = askerDone
@@ -290,14 +299,17 @@ func (s *asker) send(fd int) error {
 // leave gives the port back to the system. It reports whether the socket can be reused, because no
 // further packet came.
 func (s *asker) leave() (clean bool) {
-	err := s.raw.Control(func(fd uintptr) {
-		if s.connect(int(fd), netip.AddrPort{}) != 0 {
-			return
-		}
-		_, _, errno := s.receive(int(fd))
-		clean = errno == unix.EAGAIN
-	})
-	return err == nil && clean
+	s.clean = false
+	return s.raw.Control(s.release) == nil && s.clean
+}
+
+func (s *asker) giveBack(fd uintptr) {
+	if s.connect(int(fd), netip.AddrPort{}) != 0 {
+		return
+	}
+	var one [1]byte // of a packet that may have come
+	_, _, errno := s.receive(int(fd), one[:])
+	s.clean = errno == unix.EAGAIN
 }
 
 // connect associates the socket with a server; the zero address dissolves the association. No call
@@ -324,11 +336,11 @@ func (s *asker) setPort(port uint16) {
 	binary.BigEndian.PutUint16((*[2]byte)(unsafe.Pointer(&s.name.Port))[:], port)
 }
 
-// receive reads a packet and its source address.
-func (s *asker) receive(fd int) (n int, from netip.AddrPort, errno syscall.Errno) {
+// receive reads a packet into room, and its source address.
+func (s *asker) receive(fd int, room []byte) (n int, from netip.AddrPort, errno syscall.Errno) {
 	s.size = unix.SizeofSockaddrInet6
 	r, _, errno := syscall.RawSyscall6(unix.SYS_RECVFROM, uintptr(fd),
-		uintptr(unsafe.Pointer(&s.buf)), uintptr(len(s.buf)), 0,
+		uintptr(unsafe.Pointer(unsafe.SliceData(room))), uintptr(len(room)), 0,
 		uintptr(unsafe.Pointer(&s.name)), uintptr(unsafe.Pointer(&s.size)))
 	if errno != 0 {
 		return 0, netip.AddrPort{}, errno

@@ -18,11 +18,11 @@ func (overTCP) open(s Spec) (Listener, error) {
 
 // ask implements querier. The connection stays open for the next question. Where those that are
 // kept are full, the question has one of its own.
-func (overTCP) ask(ctx context.Context, n *NetExchanger, r *Request,
+func (overTCP) ask(ctx context.Context, n *NetExchanger, r Request,
 	deadline time.Time) ([]byte, error) {
-	reply, err := n.kept(ctx, r, deadline)
+	reply, err := n.kept(ctx, &r, deadline)
 	if errors.Is(err, errFull) {
-		return n.exchangeTCP(ctx, r, deadline)
+		return n.exchangeTCP(ctx, &r, deadline)
 	}
 	return reply, err
 }

@@ -61,9 +61,9 @@ func (overUDP) open(s Spec) (Listener, error) {
 }
 
 // ask implements querier: each question has a port of its own.
-func (overUDP) ask(ctx context.Context, n *NetExchanger, r *Request,
+func (overUDP) ask(ctx context.Context, n *NetExchanger, r Request,
 	deadline time.Time) ([]byte, error) {
-	return n.asking().exchange(ctx, r, deadline)
+	return n.asking().exchange(ctx, &r, deadline)
 }
 
 // openSockets opens the sockets, or takes over those that are open. No more are added to these:

@@ -176,9 +176,9 @@ func (u *upstreams) close() {
 type keptOpen struct{}
 
 // ask implements querier.
-func (keptOpen) ask(ctx context.Context, n *NetExchanger, r *Request,
+func (keptOpen) ask(ctx context.Context, n *NetExchanger, r Request,
 	deadline time.Time) ([]byte, error) {
-	return n.kept(ctx, r, deadline)
+	return n.kept(ctx, &r, deadline)
 }
 
 // kept asks a server over a connection that stays open.
