@@ -133,7 +133,7 @@ func (l *result) of(zone wire.Name) bool {
 		return l.zone == zone
 	}
 	for d := range l.sets[0].Sigs.All() {
-		if sig, err := wire.ParseRRSIG(d); err == nil && sig.Signer == zone {
+		if sig, err := wire.ParseRRSIGOf(l.sets[0].Name, d); err == nil && sig.Signer == zone {
 			return true
 		}
 	}

@@ -175,7 +175,7 @@ func withSecurity(status wire.Security, sets []*wire.RRset) []*wire.RRset {
 // section 3.1.3).
 func expanded(s *wire.RRset) bool {
 	for d := range s.Sigs.All() {
-		if sig, err := wire.ParseRRSIG(d); err == nil && int(sig.Labels) < s.Name.Labels() &&
+		if sig, err := wire.ParseRRSIGOf(s.Name, d); err == nil && int(sig.Labels) < s.Name.Labels() &&
 			!s.Name.IsWildcard() {
 			return true
 		}

@@ -28,7 +28,7 @@ func (v *Validator) EntryPoints(set *wire.RRset, at Instant, b *Budget) (keys, r
 			limit.SignaturesPerSet.Met()
 			break
 		}
-		sig, err := wire.ParseRRSIG(rdata)
+		sig, err := wire.ParseRRSIGOf(set.Name, rdata)
 		if err != nil || v.formFault(set, &sig, set.Name) != cause.None ||
 			v.timeFault(&sig, at) != cause.None {
 			continue

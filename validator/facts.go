@@ -99,7 +99,7 @@ func (ks *KeySet) signedBy(set *wire.RRset) bool {
 		if n++; n > MaxSignaturesPerSet {
 			break
 		}
-		if sig, err := wire.ParseRRSIG(d); err == nil &&
+		if sig, err := wire.ParseRRSIGOf(set.Name, d); err == nil &&
 			len(ks.named(sig.KeyTag, sig.Algorithm)) > 0 {
 			return true
 		}

@@ -145,7 +145,7 @@ func (j *judge) signers(s *wire.RRset) (names []wire.Name) {
 		if n++; n > MaxSignaturesPerSet {
 			break
 		}
-		sig, err := wire.ParseRRSIG(d)
+		sig, err := wire.ParseRRSIGOf(s.Name, d)
 		if err != nil || !s.Name.Within(sig.Signer) || !sig.Signer.Within(j.r.Servers) {
 			continue
 		}

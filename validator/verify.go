@@ -56,7 +56,7 @@ func (v *Validator) VerifySet(set *wire.RRset, ks *KeySet, at Instant, b *Budget
 			limit.SignaturesPerSet.Met()
 			break
 		}
-		sig, err := wire.ParseRRSIG(rdata)
+		sig, err := wire.ParseRRSIGOf(set.Name, rdata)
 		if err != nil {
 			continue
 		}

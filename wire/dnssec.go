@@ -24,11 +24,15 @@ type RRSIG struct {
 }
 
 // ParseRRSIG reads uncompressed RRSIG RDATA.
-func ParseRRSIG(d []byte) (RRSIG, error) {
+func ParseRRSIG(d []byte) (RRSIG, error) { return ParseRRSIGOf(Name{}, d) }
+
+// ParseRRSIGOf is ParseRRSIG for a signature over data of owner. The signer's name, which is the
+// owner's or ends it unless something is wrong, shares its memory.
+func ParseRRSIGOf(owner Name, d []byte) (RRSIG, error) {
 	if len(d) < 19 {
 		return RRSIG{}, malformed("RRSIG too short", len(d))
 	}
-	signer, next, err := nameAt(d, 18)
+	signer, next, err := nameWithin(owner, d, 18)
 	if err != nil {
 		return RRSIG{}, err
 	}

@@ -141,7 +141,11 @@ func LeadingName(rdata []byte) (Name, bool) {
 func NameOf(wire string) Name { return Name{wire} }
 
 // nameAt reads a possibly compressed name at off and returns the offset after it.
-func nameAt(msg []byte, off int) (Name, int, error) {
+func nameAt(msg []byte, off int) (Name, int, error) { return nameWithin(Name{}, msg, off) }
+
+// nameWithin is nameAt for a name that may be the end of another one. If it is, it shares that
+// one's memory.
+func nameWithin(whole Name, msg []byte, off int) (Name, int, error) {
 	var buf [MaxNameLen]byte
 	steps := maxDecompression
 	out, next, err := readName(msg, off, buf[:0], &steps)
@@ -149,6 +153,9 @@ func nameAt(msg []byte, off int) (Name, int, error) {
 		return Name{}, 0, err
 	}
 	toLower(out)
+	if from := len(whole.wire) - len(out); from >= 0 && whole.wire[from:] == string(out) {
+		return Name{whole.wire[from:]}, next, nil
+	}
 	return Name{string(out)}, next, nil
 }
 

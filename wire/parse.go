@@ -4,6 +4,7 @@ package wire
 
 import (
 	"encoding/binary"
+	"sync"
 
 	"bailiwick/internal/limit"
 )
@@ -252,6 +253,40 @@ type sets struct {
 	list  []*RRset
 	index map[setKey]*RRset
 	known map[*RRset]map[string]struct{} // the RDATA of large sets
+
+	// Room for the usual number of sets, and for those of signatures, of which only the RDATA are
+	// kept once they are attached.
+	room [maxLinear]*RRset
+	sigs [maxLinear]RRset
+	used int // of sigs
+}
+
+// sections are sets whose memory is used again.
+var sections = sync.Pool{New: func() any { return new(sets) }}
+
+// reuse gives the memory back.
+func (s *sets) reuse() {
+	*s = sets{}
+	sections.Put(s)
+}
+
+// make returns a new set of signatures or other records.
+func (s *sets) make(signatures bool) *RRset {
+	if signatures && s.used < len(s.sigs) {
+		s.used++
+		return &s.sigs[s.used-1]
+	}
+	return new(RRset)
+}
+
+// borrowed reports whether a set is in memory that will be used again.
+func (s *sets) borrowed(x *RRset) bool {
+	for i := range s.sigs[:s.used] {
+		if x == &s.sigs[i] {
+			return true
+		}
+	}
+	return false
 }
 
 // isNew reports whether a set has no RDATA like these (RFC 2181, section 5: a set has no equal
@@ -327,7 +362,12 @@ func (p *parser) owner(off int) (Name, int, error) {
 // section reads n records and groups them. RRSIGs go to the set they cover; those without one
 // become sets of type RRSIG.
 func (p *parser) section(n int, m *Message, additional bool) ([]*RRset, error) {
-	var found sets
+	if n == 0 {
+		return nil, nil
+	}
+	found := sections.Get().(*sets)
+	defer found.reuse()
+	found.list = found.room[:0]
 	for range n {
 		start := p.off
 		name, at, err := p.owner(p.off)
@@ -372,9 +412,9 @@ func (p *parser) section(n int, m *Message, additional bool) ([]*RRset, error) {
 		}
 		s := found.find(k)
 		if s == nil {
-			s = &RRset{Name: name, Type: t, Class: class, TTL: ttl,
-				Data: make(RDataList, 0, 2+len(rdata))}
-			s.Data = s.Data.Append(rdata)
+			s = found.make(k.sig)
+			s.Name, s.Type, s.Class, s.TTL = name, t, class, ttl
+			s.Data = make(RDataList, 0, 2+len(rdata)).Append(rdata)
 			found.add(k, s)
 			continue
 		}
@@ -390,7 +430,7 @@ func (p *parser) section(n int, m *Message, additional bool) ([]*RRset, error) {
 const usualRData = 320
 
 // attachSignatures moves each group of RRSIGs into the set it covers, where the section has that
-// set.
+// set. It returns the sets that are left.
 func (found *sets) attachSignatures() []*RRset {
 	kept := found.list[:0]
 	for _, s := range found.list {
@@ -403,8 +443,12 @@ func (found *sets) attachSignatures() []*RRset {
 				owner.TTL = min(owner.TTL, s.TTL)
 				continue
 			}
+			if found.borrowed(s) {
+				own := *s
+				s = &own
+			}
 		}
 		kept = append(kept, s)
 	}
-	return kept
+	return append([]*RRset(nil), kept...)
 }

@@ -18,7 +18,8 @@ type halves [2]odd
 // halfBits is half of a number's bits.
 const halfBits = 128
 
-func newHalves(a *affine) *halves {
+// set makes h those of a.
+func (h *halves) set(a *affine) {
 	var all [2 * len(odd{})]point
 	var p point
 	p.set(a)
@@ -39,11 +40,9 @@ func newHalves(a *affine) *halves {
 	}
 	var out [len(all)]affine
 	normalise(out[:], all[:])
-	h := new(halves)
 	for i := range h {
 		copy(h[i][:], out[i*len(odd{}):])
 	}
-	return h
 }
 
 // add adds to p a multiple by a digit.

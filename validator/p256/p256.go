@@ -38,7 +38,7 @@ type Verifier interface {
 }
 
 // Key is a public key, ready to verify. It is safe for concurrent use.
-type Key struct{ halves *halves }
+type Key struct{ halves halves }
 
 // NewKey reads a public key of KeySize octets. The error is errKey.
 func NewKey(xy []byte) (*Key, error) {
@@ -46,7 +46,9 @@ func NewKey(xy []byte) (*Key, error) {
 	if len(xy) != KeySize || !a.x.setBytes(xy[:32]) || !a.y.setBytes(xy[32:]) || !a.onCurve() {
 		return nil, errKey
 	}
-	return &Key{newHalves(&a)}, nil
+	k := new(Key)
+	k.halves.set(&a)
+	return k, nil
 }
 
 // Table makes verifying with a key faster still. It takes 16 KiB, and about as long to make as
@@ -59,7 +61,7 @@ func (k *Key) Table() *Table { return &Table{newComb(&k.halves[0][0])} }
 // Verify implements Verifier.
 func (k *Key) Verify(digest, sig []byte) bool {
 	var c check
-	return c.read(digest, sig) && c.passes(sumHalves(&c.u1, base(), &c.u2, k.halves))
+	return c.read(digest, sig) && c.passes(sumHalves(&c.u1, base(), &c.u2, &k.halves))
 }
 
 // Verify implements Verifier.

@@ -161,7 +161,9 @@ func TestFIPS1865VerifyWraps(t *testing.T) {
 		minus := new(big.Int).Mod(new(big.Int).Neg(new(big.Int).Mul(e, rInverse)), bigOrder)
 		u1 := scalar(limbs(minus))
 		u2 := scalar(limbs(new(big.Int).Mod(new(big.Int).Mul(s, rInverse), bigOrder)))
-		q := sumHalves(&u1, base(), &u2, newHalves(&R))
+		var h halves
+		h.set(&R)
+		q := sumHalves(&u1, base(), &u2, &h)
 		var a [1]affine
 		normalise(a[:], []point{q})
 		xy := append(a[0].x.bytes(), a[0].y.bytes()...)
