@@ -135,6 +135,10 @@ func (m *memory) putSets(k cache.Key, l *result, now time.Time) {
 			now)
 		if s.TTL == 0 {
 			m.replaced(k, now)
+			m.supersedeDenial(k)
+		}
+		if s.Type == wire.TypeCNAME && k.Type != wire.TypeCNAME && s.Name == k.Name {
+			m.store.RRsets.Remove(m.at(k)) // as supersede does
 		}
 	}
 }
@@ -183,6 +187,27 @@ func (m *memory) putDenial(k cache.Key, l *result, now time.Time) {
 	if m.store.PutNegative(m.at(denied), n, ttl, now); ttl == 0 {
 		m.replaced(k, now)
 	}
+	if n.SOA != nil { // without one it may be a server's fault
+		m.supersede(k)
+	}
+}
+
+// supersede forgets the data that the latest answer to a question contradicts. They have not ended
+// if that was a refresh, and it would be made again and again until then (RFC 2181, section 5.4.1:
+// the later word of the same server counts).
+func (m *memory) supersede(k cache.Key) {
+	m.store.RRsets.Remove(m.at(k))
+	if aliasApplies(k.Type) && k.Type != wire.TypeDS { // DS is the parent's, see look
+		k.Type = wire.TypeCNAME
+		m.store.RRsets.Remove(m.at(k))
+	}
+}
+
+// supersedeDenial forgets the denials of a question that data which are not kept contradict.
+func (m *memory) supersedeDenial(k cache.Key) {
+	m.store.Negatives.Remove(m.at(k))
+	k.Type = wire.TypeNone
+	m.store.Negatives.Remove(m.at(k))
 }
 
 // replaced forgets stale data in whose place an answer has come that is not kept.
