@@ -13,8 +13,8 @@ import (
 // maxSockets is how many sockets may share an address.
 const maxSockets = 1 << 10
 
-// setUDPOptions enlarges the buffers for bursts, lets the sockets share the port, and requests the
-// destination of packets for a wildcard address.
+// setUDPOptions enlarges the buffers for bursts, lets the sockets share the port, passes over what
+// ICMP says of paths, and requests the destination of packets for a wildcard address.
 func setUDPOptions(fd int, network string, wildcard bool) error {
 	for forced, plain := range map[int]int{unix.SO_RCVBUFFORCE: unix.SO_RCVBUF,
 		unix.SO_SNDBUFFORCE: unix.SO_SNDBUF} {
@@ -23,6 +23,7 @@ func setUDPOptions(fd int, network string, wildcard bool) error {
 			_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, plain, udpBuffer) // as much as it allows
 		}
 	}
+	ignorePathMTU(fd, network)
 	err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEPORT, 1)
 	switch {
 	case err != nil || !wildcard:
@@ -31,6 +32,17 @@ func setUDPOptions(fd int, network string, wildcard bool) error {
 		return unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_RECVPKTINFO, 1)
 	}
 	return unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_PKTINFO, 1)
+}
+
+// ignorePathMTU has answers leave whole, whatever ICMP says: who forges a "packet too big" for a
+// client has every answer to it come in fragments, of which the second, without ports and ID, is
+// easily forged (RFC 9715, section 3.1, R3; CVE-2025-59024). Kernels before 3.15 go on as they do.
+func ignorePathMTU(fd int, network string) {
+	level, option, omit := unix.IPPROTO_IP, unix.IP_MTU_DISCOVER, unix.IP_PMTUDISC_OMIT
+	if network == "udp6" {
+		level, option, omit = unix.IPPROTO_IPV6, unix.IPV6_MTU_DISCOVER, unix.IPV6_PMTUDISC_OMIT
+	}
+	_ = unix.SetsockoptInt(fd, level, option, omit)
 }
 
 // endpoint is a socket of a listener.
