@@ -247,18 +247,7 @@ var iteration = []report{{
 	world: func(w *lab.World) {
 		w.Add(lab.Zone{Name: "ghost.example.", TTL: 86400,
 			Records: "a.x A 192.0.2.1;;b.x A 192.0.2.1;;c.x A 192.0.2.1"})
-		gone := since(time.Minute)
-		script(w, "example.", func(in lab.Incoming, m *dns.Msg) bool {
-			if !gone() || !dns.IsSubDomain("ghost.example.", strings.ToLower(in.Question().Name)) {
-				return false
-			}
-			soa := rr("example. 60 SOA ns1.example. h.example. 1 3600 600 86400 60")
-			cover := rr("example. 60 NSEC zz.example. NS SOA RRSIG NSEC DNSKEY")
-			m.Authoritative, m.Rcode, m.Answer = true, dns.RcodeNameError, nil
-			m.Ns = append(w.Sign("example.", soa), soa, cover)
-			m.Ns = append(m.Ns, w.Sign("example.", cover)...)
-			return true
-		})
+		takenAway(w, "ghost.example.", since(time.Minute))
 	},
 	steps: []step{
 		good("a.x.ghost.example. A", "NOERROR AD", "a.x.ghost.example. A 192.0.2.1"),
