@@ -3,7 +3,9 @@
 package server
 
 import (
+	"context"
 	"slices"
+	"time"
 
 	"bailiwick/internal/cause"
 	"bailiwick/internal/event"
@@ -26,8 +28,7 @@ func (r *request) translates(q wire.Question) bool {
 // what is bogus stays so, or whoever forges a packet could have clients led elsewhere (section
 // 5.5), and a name that does not exist has no A records either (section 5.1.2).
 func (r *request) wantsA(a *resolver.Answer) bool {
-	if r.want.Type != wire.TypeAAAA || r.standIn != nil || !r.translates(r.want) ||
-		r.view.DNS64.Excluded(r.want.Name) {
+	if !r.mayWantA() {
 		return false
 	}
 	switch {
@@ -38,6 +39,54 @@ func (r *request) wantsA(a *resolver.Answer) bool {
 	}
 	s := lastOf(a.Sets, wire.TypeAAAA)
 	return s == nil || r.view.DNS64.Real(s) == nil
+}
+
+// mayWantA reports whether there are answers to the question that A records are needed for.
+func (r *request) mayWantA() bool {
+	return r.want.Type == wire.TypeAAAA && r.standIn == nil && r.translates(r.want) &&
+		!r.view.DNS64.Excluded(r.want.Name)
+}
+
+// early is the question for A records that is put while that for AAAA records has no answer yet
+// (RFC 6147, section 5.1.8): servers that are silent for AAAA, or for everything, would use up the
+// time of both. The zero value is for a question that A records are of no use to.
+type early struct {
+	begin func() *resolver.Answer // puts it
+	timer *time.Timer             // puts it after a pause
+	end   context.CancelFunc
+	got   chan *resolver.Answer
+}
+
+// early returns the question for A records in place of the AAAA records that are asked for.
+func (r *request) early(o resolver.Options) early {
+	if !r.mayWantA() {
+		return early{}
+	}
+	ctx, end := context.WithCancel(r.within())
+	e := early{end: end, got: make(chan *resolver.Answer, 1)}
+	res, q := r.resolver(), r.questionA()
+	e.begin = func() *resolver.Answer { return res.Resolve(ctx, q, o) }
+	e.timer = time.AfterFunc(earlyPause, func() { e.got <- e.begin() })
+	return e
+}
+
+// answer waits for the answer, and puts the question if that has not been done. If the answer is
+// not wanted, the question ends, and nil is returned.
+func (e early) answer(wanted bool) *resolver.Answer {
+	if e.timer == nil {
+		return nil
+	}
+	defer e.end()
+	switch waits := e.timer.Stop(); {
+	case !wanted:
+		if e.end(); !waits {
+			<-e.got
+		}
+		return nil
+	case waits:
+		return e.begin()
+	}
+	return <-e.got
 }
 
 // questionA is the question for the A records in place of AAAA records.

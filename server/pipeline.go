@@ -79,8 +79,11 @@ type request struct {
 
 	course *recorder.Course // of its resolution; may be nil
 	client context.Context  // of a pending query: ends when the client has gone
-	send   func([]byte)     // of a pending query: to the client, once; nil then
-	cookie [cookieLen]byte  // of the response, if the query has a cookie
+	until  time.Time        // when the time of a pending query is over
+	inTime context.Context  // that ends then, too; nil until it is needed
+	ended  context.CancelFunc
+	send   func([]byte)    // of a pending query: to the client, once; nil then
+	cookie [cookieLen]byte // of the response, if the query has a cookie
 	qname  [wire.MaxNameLen]byte
 }
 
@@ -353,6 +356,9 @@ func (r *request) work() {
 	sent := true
 	defer func() {
 		s.release(addr, client.Err() != nil)
+		if r.ended != nil {
+			r.ended()
+		}
 		if sent {
 			*r = request{server: s, checks: new(resolver.Checks)}
 			s.requests.Put(r)
@@ -398,42 +404,47 @@ func (r *request) resolve(pass func(answer []byte)) {
 	o := resolver.Options{CheckingDisabled: r.q.Has(wire.FlagCD), Query: r.number,
 		Checks: r.checks, Client: transport.ClientPrefix(r.from.Addr.Addr()),
 		Network: r.network()}
-	start := func(q wire.Question, done func(*resolver.Answer)) {
-		r.resolver().Start(r.client, q, o, func(a *resolver.Answer) {
+	r.until = time.Now().Add(resolver.MaxTime)
+	for ctx, more := r.client, true; more; {
+		r.origin, more = event.OriginResolved, false
+		if r.record(); r.course != nil {
+			o.Events = r.course
+		}
+		early := r.early(o)
+		r.resolver().Start(ctx, r.want, o, func(a *resolver.Answer) {
 			defer func() { r.caught(recover()) }()
+			v4 := early.answer(r.client.Err() == nil && r.wantsA(a))
 			if r.client.Err() != nil {
 				r.abandoned()
 				r.recorded(nil)
 				pass(nil)
 				return
 			}
-			done(a)
-		})
-	}
-	for more := true; more; {
-		r.origin, more = event.OriginResolved, false
-		if r.record(); r.course != nil {
-			o.Events = r.course
-		}
-		answer := func(a, v4 *resolver.Answer) {
 			r.recorded(a)
 			l, _ := r.policed(judged(a, v4), true)
 			if more = r.follow(l); !more {
 				pass(r.respond(a, v4, l))
 			}
-		}
-		start(r.want, func(a *resolver.Answer) {
-			if !r.wantsA(a) {
-				answer(a, nil)
-				return
-			}
-			start(r.questionA(), func(v4 *resolver.Answer) { answer(a, v4) })
 		})
-		if more && (r.ownData() || r.known()) {
+		switch {
+		case !more:
+		case r.ownData() || r.known():
 			more = false
 			pass(r.answer)
+		default:
+			ctx = r.within()
 		}
 	}
+}
+
+// within returns the context of what is asked for a query besides its first question: all have the
+// time of one together, so that the client gets its answer while it waits.
+func (r *request) within() context.Context {
+	if r.inTime == nil {
+		r.inTime, r.ended = context.WithDeadlineCause(r.client, r.until,
+			&cause.Failure{Cause: cause.LimitTime})
+	}
+	return r.inTime
 }
 
 // abandoned notes that the client has hung up.

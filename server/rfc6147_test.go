@@ -642,10 +642,132 @@ func TestPolicyZonesJudgeAddressesBeforeTheyAreTranslated(t *testing.T) {
 			"brief.plain.example.": "NOERROR brief.plain.example. AAAA 64:ff9b::c000:204",
 			"none.plain.example.":  "NOERROR ",
 		} {
-			m := f.ask(name, dns.TypeAAAA, edns(false))
+			m := f.ask(name, dns.TypeAAAA, nil)
 			if got := dns.RcodeToString[m.Rcode] + " " + section(m.Answer); got != want {
 				t.Errorf("%s: %s, want %s", name, got, want)
 			}
 		}
 	}
+}
+
+// RFC 6147, sections 5.1.3 and 5.1.8: the question for A records does not wait until that for AAAA
+// records has used up the client's time. Both have the time of one, whoever is silent for what.
+func TestRFC6147BothQuestionsHaveTheTimeOfOne(t *testing.T) {
+	for _, c := range []struct {
+		what   string
+		script func(qtype uint16, in lab.Incoming) (lab.Reply, bool)
+		want   int // addresses
+	}{
+		{"all is silence", func(uint16, lab.Incoming) (lab.Reply, bool) {
+			return lab.Reply{}, true
+		}, 0},
+		{"AAAA is", func(qtype uint16, _ lab.Incoming) (lab.Reply, bool) {
+			return lab.Reply{}, qtype == dns.TypeAAAA
+		}, 2},
+		{"A is, and the denial of AAAA is slow", func(qtype uint16, in lab.Incoming) (lab.Reply,
+			bool) {
+			if qtype == dns.TypeAAAA {
+				return lab.Messages(in.Honest()).After(1200 * time.Millisecond), true
+			}
+			return lab.Reply{}, qtype == dns.TypeA
+		}, 0},
+		{"both are slow", func(_ uint16, in lab.Incoming) (lab.Reply, bool) {
+			return lab.Messages(in.Honest()).After(2800 * time.Millisecond), true
+		}, 2},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			f, w := translating(t, dns64With(t, "64:ff9b::/96"))
+			f.far(w, "none.plain.example.")
+			w.Script = func(in lab.Incoming) (lab.Reply, bool) {
+				q := in.Question()
+				if !strings.EqualFold(q.Name, "old.plain.example.") {
+					return lab.Reply{}, false
+				}
+				return c.script(q.Qtype, in)
+			}
+			begun := time.Now()
+			m := f.ask("old.plain.example.", dns.TypeAAAA, edns(true))
+			if took := time.Since(begun); took > resolver.MaxTime {
+				t.Errorf("%s: answered after %v", c.what, took)
+			}
+			rcode := dns.RcodeSuccess
+			if c.want == 0 {
+				rcode = dns.RcodeServerFailure
+			}
+			if len(m.Answer) != c.want || m.Rcode != rcode {
+				t.Errorf("%s:\n%v", c.what, m)
+			}
+			f.close()
+		})
+	}
+}
+
+// far has the servers of names known as far away, so that the resolver waits for them for long.
+func (f *front) far(w *lab.World, names ...string) {
+	f.t.Helper()
+	w.Script = func(in lab.Incoming) (lab.Reply, bool) {
+		return lab.Messages(in.Honest()).After(700 * time.Millisecond), true
+	}
+	for _, name := range names {
+		for range 2 {
+			f.ask(name, dns.TypeTXT, nil)
+		}
+		f.ask(name, dns.TypeMX, nil)
+		f.ask(name, dns.TypeSRV, nil)
+	}
+}
+
+// RFC 6147, section 5.1.8: servers that are prompt for AAAA are not asked for A records that nobody
+// needs.
+func TestRFC6147NoQuestionForANeedless(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f, w := translating(t, dns64With(t, "64:ff9b::/96"))
+		w.Script = func(in lab.Incoming) (lab.Reply, bool) {
+			return lab.Messages(in.Honest()).After(100 * time.Millisecond), true
+		}
+		f.ask("none.plain.example.", dns.TypeTXT, nil)
+		for _, name := range []string{"both.plain.example.", "missing.plain.example."} {
+			f.ask(name, dns.TypeAAAA, nil)
+		}
+		f.close()
+		for _, e := range w.Transcript() {
+			if e.Type == "A" && (e.Name == "both.plain.example." ||
+				e.Name == "missing.plain.example.") {
+				t.Errorf("asked %v", e)
+			}
+		}
+	})
+}
+
+// MaxTime is for all that a query causes: where a policy zone leads it elsewhere by what its first
+// answer was, the second question has what the first one has left of the time.
+func TestMaxTimeIsForTheAliasesOfPolicyZonesToo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f, w := translating(t, nil)
+		f.polices(1, "32.1.2.0.192.rpz-ip CNAME a.wild.signed.example.")
+		f.far(w, "none.plain.example.", "none.signed.example.")
+		w.Script = func(in lab.Incoming) (lab.Reply, bool) {
+			switch q := in.Question(); strings.ToLower(q.Name) {
+			case "old.plain.example.":
+				return lab.Messages(in.Honest()).After(1200 * time.Millisecond), true
+			case "a.wild.signed.example.":
+				return lab.Reply{}, true
+			}
+			return lab.Reply{}, false
+		}
+		begun := time.Now()
+		m := f.ask("old.plain.example.", dns.TypeA, nil)
+		if took := time.Since(begun); took > resolver.MaxTime {
+			t.Errorf("answered after %v", took)
+		}
+		if m.Rcode != dns.RcodeServerFailure {
+			t.Errorf("got\n%v", m)
+		}
+		f.close()
+		if !slices.ContainsFunc(w.Transcript(), func(e lab.Exchange) bool {
+			return e.Name == "a.wild.signed.example."
+		}) {
+			t.Errorf("asked %v", w.Transcript())
+		}
+	})
 }

@@ -289,7 +289,7 @@ func (r *request) look(name wire.Name, t wire.Type, wait bool) *resolver.Answer 
 	q := wire.Question{Name: name, Type: t, Class: wire.ClassIN}
 	a := r.resolver().Known(q, false, true, r.checks)
 	if a == nil && wait {
-		a = r.resolver().Resolve(r.client, q, resolver.Options{Query: r.number,
+		a = r.resolver().Resolve(r.within(), q, resolver.Options{Query: r.number,
 			Checks: r.checks})
 	}
 	return a
