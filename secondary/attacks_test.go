@@ -23,10 +23,11 @@ func TestAttackTransfersOfAPolicyZone(t *testing.T) {
 	wrong := *transferKey
 	wrong.Secret = []byte("another secret")
 	for what, spoil := range map[string]func(*primary){
-		"stalls":           func(p *primary) { p.stall = 10 * time.Minute },
-		"wrong TSIG":       func(p *primary) { p.key = &wrong },
-		"no TSIG":          func(p *primary) { p.key = nil },
-		"one octet turned": func(p *primary) { p.tamper = turned },
+		"stalls":                    func(p *primary) { p.stall = 10 * time.Minute },
+		"comes by a record in 25 s": func(p *primary) { p.per, p.stall = 1, 25*time.Second },
+		"wrong TSIG":                func(p *primary) { p.key = &wrong },
+		"no TSIG":                   func(p *primary) { p.key = nil },
+		"one octet turned":          func(p *primary) { p.tamper = turned },
 		"shrinks to a SOA record": func(p *primary) {
 			p.change = changed(dns.TypeAXFR, func(rrs []dns.RR) []dns.RR { return rrs[:1] })
 		},

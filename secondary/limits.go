@@ -18,10 +18,12 @@ const (
 	maxKnown = 256
 	// connectTime is how long a connection to a source may take, with its TLS handshake.
 	connectTime = 10 * time.Second
-	// idleTime is how long a source may be silent within a transfer, and maxTransferTime how long
-	// a check may take with all sources: a source that sends an octet now and then must not hold
-	// the zone's other sources up until it expires.
+	// idleTime is how long a source may take for a reply, and within one for minProgress octets, or
+	// for what is left of it; maxTransferTime is how long a check may take with all sources. A
+	// source that sends an octet now and then must not hold the zone's other sources up until it
+	// expires, nor other zones, of which maxTransfers are transferred at once.
 	idleTime        = 30 * time.Second
+	minProgress     = 64 << 10
 	maxTransferTime = 30 * time.Minute
 	// maxUnsigned is how many messages in a row may come without TSIG (RFC 8945, section 5.3.1).
 	maxUnsigned = 99

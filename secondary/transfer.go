@@ -31,6 +31,7 @@ type session struct {
 	zone *Zone
 	now  func() time.Time // the time of day
 	id   func() uint16
+	due  int // octets that are to come of a reply before it gets more time
 }
 
 // connect opens a session. Over TLS the primary has to prove who it is, with version 1.3 and the
@@ -67,6 +68,7 @@ func (s *session) ask(ctx context.Context, q *dns.Msg, each func(*dns.Msg) (bool
 	}
 	stop := context.AfterFunc(ctx, func() { _ = s.conn.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
+	s.due = 0
 	if err := s.wait(ctx); err != nil {
 		return err
 	}
@@ -121,8 +123,13 @@ func (r *refusal) Error() string {
 		dns.RcodeToString[r.rcode])
 }
 
-// wait gives the primary time to be heard, or to take what is sent.
+// wait gives the primary time to be heard, or to take what is sent, unless too little has come since
+// it last had some.
 func (s *session) wait(ctx context.Context) error {
+	if s.due > 0 {
+		return ctx.Err()
+	}
+	s.due = minProgress
 	until := time.Now().Add(idleTime)
 	if end, ok := ctx.Deadline(); ok && end.Before(until) {
 		until = end
@@ -146,6 +153,7 @@ func (s *session) read(ctx context.Context) ([]byte, *dns.Msg, error) {
 	if _, err := io.ReadFull(s.conn, raw); err != nil {
 		return nil, nil, err
 	}
+	s.due -= len(raw)
 	m := new(dns.Msg)
 	return raw, m, m.Unpack(raw)
 }

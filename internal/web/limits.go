@@ -11,6 +11,9 @@ const (
 	maxAddresses = 4
 	// connectTime is how long a TLS handshake may take.
 	connectTime = 10 * time.Second
-	// idleTime is how long a server may be silent before and within a body.
-	idleTime = 30 * time.Second
+	// idleTime is how long a server may be silent before a body, and how long it may take for
+	// minProgress octets of one, or for what is left of it: a server that sends an octet now and
+	// then must not hold up what waits behind it. A modem brings three times as much.
+	idleTime    = 30 * time.Second
+	minProgress = 64 << 10
 )

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"sync/atomic"
 	"time"
 
 	"bailiwick/wire"
@@ -88,28 +89,43 @@ func CheckURL(text string) error {
 }
 
 // Body is the body of a response: reading it fails with an error when it is longer than it may be,
-// as what was read so far would look like all of it, and when the server is silent for too long.
+// as what was read so far would look like all of it, and when the server is silent or slow for too
+// long.
 type Body struct {
 	from    io.Reader
 	left    int64
 	tooLong error
+	due     int64 // octets that are to come before silence ends
 	silence *time.Timer
+	slow    atomic.Bool // silence has ended
 }
+
+// errSlow is the error of a body of which too little came.
+var errSlow = fmt.Errorf("less than %d octets came in %v", minProgress, idleTime)
 
 // NewBody returns a body of no more than so many octets. cancel ends the request. Stop has to be
 // called.
 func NewBody(from io.Reader, octets int64, tooLong error, cancel func()) *Body {
-	return &Body{from, octets, tooLong, time.AfterFunc(idleTime, cancel)}
+	b := &Body{from: from, left: octets, tooLong: tooLong, due: minProgress}
+	b.silence = time.AfterFunc(idleTime, func() {
+		b.slow.Store(true)
+		cancel()
+	})
+	return b
 }
 
 // Read implements io.Reader.
 func (b *Body) Read(p []byte) (int, error) {
 	n, err := b.from.Read(p)
-	if n > 0 {
+	if b.due -= int64(n); b.due <= 0 {
+		b.due = minProgress
 		b.silence.Reset(idleTime)
 	}
 	if b.left -= int64(n); b.left < 0 {
 		return 0, b.tooLong
+	}
+	if err != nil && err != io.EOF && b.slow.Load() {
+		err = errSlow
 	}
 	return n, err
 }
