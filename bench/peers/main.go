@@ -6,6 +6,7 @@
 //	go run ./bench/peers -networks all  # far servers and lost packets
 //	go run ./bench/peers -policy        # what two million rules and other policy cost
 //	go run ./bench/peers -replace       # what clients wait while the rules are replaced
+//	go run ./bench/peers -replace -alone # the same for one server at 50,000 queries/s
 //	go run ./bench/peers -replace -names # and while 100,000 local records are
 //
 // It needs root, iproute2, dnsperf, and of unbound, bind9, knot-resolver and pdns-recursor those to
@@ -45,6 +46,7 @@ type options struct {
 	policy   bool
 	replace  bool
 	names    bool
+	alone    bool
 }
 
 func main() {
@@ -62,10 +64,12 @@ func main() {
 		"measure what two million rules, views, local names and limits cost instead")
 	flag.BoolVar(&o.replace, "replace", false,
 		"measure what clients wait while two million rules are replaced instead")
+	flag.BoolVar(&o.alone, "alone", false,
+		"with -replace: 50,000 queries a second, and no server beside")
 	flag.BoolVar(&o.names, "names", false, "with -replace: replace 100,000 local records")
 	flag.Parse()
-	if o.names && !o.replace {
-		fmt.Fprintln(os.Stderr, "peers: -names is for -replace")
+	if (o.names || o.alone) && !o.replace {
+		fmt.Fprintln(os.Stderr, "peers: -names and -alone are for -replace")
 		os.Exit(2)
 	}
 	run := compare

@@ -166,7 +166,11 @@ func replacePolicy(ctx context.Context, o options, dir string) error {
 		what = namesReplaced
 	}
 	both := map[string]*replaced{}
-	for i, name := range []string{"replaced", "beside"} {
+	servers, rates := []string{"replaced", "beside"}, replaceRates
+	if o.alone {
+		servers, rates = servers[:1], []int{aloneRate}
+	}
+	for i, name := range servers {
 		r := &replaced{port: replacePort + i, file: filepath.Join(dir, name, "rules"),
 			replacement: what}
 		if err := os.Mkdir(filepath.Dir(r.file), 0o755); err != nil {
@@ -197,7 +201,7 @@ func replacePolicy(ctx context.Context, o options, dir string) error {
 		"most ms\tlost\tMB")
 	version := 1
 	for range o.rounds {
-		for _, rate := range replaceRates {
+		for _, rate := range rates {
 			version++
 			word := fmt.Sprintf("v%d", version)
 			next := both["replaced"].file + ".next"
@@ -269,6 +273,9 @@ var namesReplaced = replacement{
 // replaceRates are how many queries a second each of the two gets.
 var replaceRates = []int{5_000, 10_000, 25_000}
 
+// aloneRate is how many one server gets that has none beside it: what two at half of it get.
+const aloneRate = 50_000
+
 // inForce waits until a version is.
 func (r *replaced) inForce(ctx context.Context, word string) error {
 	at := fmt.Sprintf("127.0.0.1:%d", r.port)
@@ -326,7 +333,9 @@ func replaceOnce(ctx context.Context, out io.Writer, both map[string]*replaced, 
 	spans[beforeIt], spans[afterIt] = calm, calm
 	for phase := beforeIt; phase < phases; phase++ {
 		for _, name := range []string{"replaced", "beside"} {
-			loads[name].print(out, name, phase, spans[phase], both[name].pid)
+			if p := loads[name]; p != nil {
+				p.print(out, name, phase, spans[phase], both[name].pid)
+			}
 		}
 	}
 	return nil
