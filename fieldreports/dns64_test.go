@@ -104,6 +104,25 @@ var dns64 = []report{{
 			"www.parcel.example. AAAA 64:ff9b::c000:201").packets(noPackets),
 	},
 }, {
+	name: "servers that are silent for the type have not denied the host",
+	seen: "systemd/systemd 22575",
+	situation: "A company's servers reply to A and drop questions for AAAA. Whoever asks for " +
+		"AAAA first, and for A when that has failed, has no time left.",
+	why: "RFC 6147, sections 5.1.3 and 5.1.8: the A records are asked for meanwhile. The failure " +
+		"is remembered, and the next client waits for nothing (RFC 9520).",
+	world: func(w *lab.World) {
+		unsigned(w, "office.example.", "vpn A 192.0.2.1")
+		w.Script = func(in lab.Incoming) (lab.Reply, bool) {
+			return lab.Reply{}, is(in, "vpn.office.example.", dns.TypeAAAA)
+		}
+	},
+	viewing: translated(wellKnown),
+	steps: []step{
+		good("vpn.office.example. AAAA", "NOERROR", "vpn.office.example. AAAA 64:ff9b::c000:201"),
+		good("vpn.office.example. AAAA", "NOERROR",
+			"vpn.office.example. AAAA 64:ff9b::c000:201").packets(noPackets),
+	},
+}, {
 	name:      "A records do not stand in the answer to a question for AAAA",
 	seen:      "CZ-NIC/knot-resolver 104",
 	situation: "Without validation, the A records that addresses were made of came along.",

@@ -100,6 +100,22 @@ var networks = []report{{
 			checked(scoped("")),
 	},
 }, {
+	name: "a zone is found once for all networks",
+	seen: "NLnetLabs/unbound 1431",
+	situation: "With each new network the zone above was asked for the servers again, as the " +
+		"network went along with all questions.",
+	why: "A referral is for all, whatever its scope (RFC 7871, section 7.4), and only the zones " +
+		"that are configured are told of networks.",
+	world:  cdn,
+	config: sending,
+	steps: []step{
+		good("www.cdn.example. A", "NOERROR", "www.cdn.example. A 192.0.2.11").
+			with(ofNetwork("11.0.0.0/24")).asking("example. cdn.example. A"),
+		good("www.cdn.example. A", "NOERROR", "www.cdn.example. A 192.0.2.12").
+			with(ofNetwork("12.0.0.0/24")).asking("cdn.example. www.cdn.example. A").
+			sparing(". example. A", "example. cdn.example. A", "example. www.cdn.example. A"),
+	},
+}, {
 	name: "the first client, which has no network, does not decide for all",
 	seen: "PowerDNS/pdns 16803; PowerDNS/pdns 12959",
 	situation: "The first question came from the machine itself, and its answer was given to all " +
@@ -117,7 +133,7 @@ var networks = []report{{
 	},
 }, {
 	name: "a client that does not want its network sent has none sent",
-	seen: "PowerDNS/pdns 8286; PowerDNS/pdns 4491; getdnsapi/stubby 342",
+	seen: "PowerDNS/pdns 8286; PowerDNS/pdns 4491; getdnsapi/stubby 342; miekg/dns 529",
 	situation: "For a prefix of 0 a resolver sent 127.0.0.1/32, and content " +
 		"networks took that for " +
 		"a place.",

@@ -1,6 +1,8 @@
 package secondary
 
 import (
+	"log/slog"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -8,6 +10,10 @@ import (
 	"time"
 
 	"github.com/miekg/dns"
+
+	"bailiwick/internal/rpz"
+	"bailiwick/internal/state"
+	"bailiwick/wire"
 )
 
 // What users of other software have reported of zone transfers, rebuilt. Each names the tracker's
@@ -177,6 +183,50 @@ func TestReportOfADigestDemandedBeforeTheFirstTransfer(t *testing.T) {
 		k.want("at the start", 0, "AXFR")
 		if p := k.Status()[0].Problem; !strings.Contains(p, "no ZONEMD") {
 			t.Error(p)
+		}
+	})
+}
+
+// What changes have brought is kept, with its serial: a restart goes on from there, and not from
+// the first version again (PowerDNS/pdns 14857).
+func TestReportOfASerialThatWasNotKept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir := state.Open(filepath.Join(t.TempDir(), "state"), slog.New(slog.DiscardHandler))
+		kept := func(k *kept, p *Parts) { p.State, k.spec.Policy = dir, true }
+		k := keep(t, kept)
+		k.primary.add(t, nil, []string{"more.held.test. 300 IN A 192.0.2.82"})
+		time.Sleep(640 * time.Second)
+		if z := k.Latest(k.spec.Name); z == nil || z.SOA().Serial != 2 {
+			t.Fatalf("%+v", k.Status()[0])
+		}
+		k.Close()
+		again := keep(t, kept)
+		if z := again.Latest(again.spec.Name); z.SOA().Serial != 2 ||
+			!z.Exists(wire.MustParseName("more.held.test.")) {
+			t.Errorf("after a restart: %+v", again.Status()[0])
+		}
+	})
+}
+
+// The records of the policy zone's own name, which come with its changes too, are no rules, and
+// what is said in place of its actions holds for the rules that changes have brought (PowerDNS/pdns
+// 4388 and 4402). The rules are those of the copy, so there is one way to read both.
+func TestReportOfChangesOfAPolicyZone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := keep(t, func(k *kept, _ *Parts) { k.spec.Policy = true })
+		k.primary.add(t, nil, []string{"held.test. 300 IN NS ns2.other.test.",
+			"bad.test.held.test. 300 IN CNAME ."})
+		time.Sleep(640 * time.Second)
+		if !slices.Contains(k.primary.questions(), "IXFR") {
+			t.Error("no changes were asked for")
+		}
+		s := rpz.Set{Zones: []rpz.Zone{{Name: k.spec.Name, Overrides: true,
+			Override: rpz.NoData, Rules: rpz.New(k.Latest(k.spec.Name))}}}
+		for name, want := range map[string]bool{"bad.test.": true, ".": false} {
+			m, v := s.Find(&rpz.Facts{Name: wire.MustParseName(name)}, nil)
+			if found := v == rpz.Found; found != want || found && m.Action != rpz.NoData {
+				t.Errorf("%s: %v %v", name, v, m.Action)
+			}
 		}
 	})
 }

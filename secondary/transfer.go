@@ -123,8 +123,8 @@ func (r *refusal) Error() string {
 		dns.RcodeToString[r.rcode])
 }
 
-// wait gives the primary time to be heard, or to take what is sent, unless too little has come since
-// it last had some.
+// wait gives the primary time to be heard, or to take what is sent, unless too little has come
+// since it last had some.
 func (s *session) wait(ctx context.Context) error {
 	if s.due > 0 {
 		return ctx.Err()

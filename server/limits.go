@@ -52,9 +52,9 @@ const (
 	// burst.
 	paceSpan = 100 * time.Millisecond
 
-	// earlyPause is how long a client behind a translator waits for AAAA records until its A records
-	// are asked for, too (RFC 6147, section 5.1.8): longer than most servers take, and short enough
-	// that A records have the time that a failure is remembered for.
+	// earlyPause is how long a client behind a translator waits for AAAA records until its A
+	// records are asked for, too (RFC 6147, section 5.1.8): longer than most servers take, and
+	// short enough that A records have the time that a failure is remembered for.
 	earlyPause = 500 * time.Millisecond
 
 	// maxLocalAliases is how many aliases of the operator's own are followed for one question: as

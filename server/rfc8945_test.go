@@ -114,7 +114,8 @@ func saysOf(m *dns.Msg, err error) string {
 }
 
 // TestRFC8945ViewOfAKey: who signs has the view of the key, over each transport and with each
-// algorithm, whatever was prepared for others; and the response is signed.
+// algorithm, whatever was prepared for others; and the response is signed. Servers gave what they
+// had prepared for clients without a signature (PowerDNS/pdns 4355, folbricht/routedns 320).
 func TestRFC8945ViewOfAKey(t *testing.T) {
 	f := newSignedFront(t)
 	for range 3 {
