@@ -18,13 +18,15 @@ type queryLogs struct {
 	all     []*querylog.Log // each that writes
 	general *querylog.Log   // of clients without a view that has its own; nil: they are not logged
 	views   []server.QueryLog
+	writers []*querylog.Log // those that the views' lines go to; nil: to none of their own
 }
 
 // logQueries returns the query logs of a configuration: those in use, with their files opened
 // again, as far as they are the same. Views whose lines go to one place share the log that writes
 // there.
 func (r *running) logQueries(cfg *config.Config, old *inUse) (*queryLogs, error) {
-	n := &queryLogs{views: make([]server.QueryLog, len(cfg.Views))}
+	n := &queryLogs{views: make([]server.QueryLog, len(cfg.Views)),
+		writers: make([]*querylog.Log, len(cfg.Views))}
 	var err error
 	if n.general, err = r.logTo(n, cfg.QueryLog, old.queries); err != nil {
 		return nil, err
@@ -40,7 +42,7 @@ func (r *running) logQueries(cfg *config.Config, old *inUse) (*queryLogs, error)
 			return nil, fmt.Errorf("view %s: %w", cfg.Views[i].Name, err)
 		}
 		if l != nil {
-			n.views[i] = l.Share(c.Sample, c.Clients)
+			n.views[i], n.writers[i] = l.Share(c.Sample, c.Clients), l
 		}
 	}
 	return n, nil
@@ -110,9 +112,11 @@ func (r *running) queryLog(console.Request) (console.Result, error) {
 	res := console.Result{Fields: f}
 	for i := range now.Config.Views {
 		if c, own := now.Config.QueryLogOf(i); own {
-			res.Columns = []string{"view", "to", "file", "sample"}
+			s := now.queries.writers[i].Status()
+			res.Columns = []string{"view", "to", "file", "sample", "written", "dropped", "lost",
+				"problem"}
 			res.Rows = append(res.Rows, []any{now.Config.Views[i].Name, c.To.String(),
-				orNone(c.Path), c.Sample})
+				orNone(c.Path), c.Sample, s.Written, s.Dropped, s.Lost, orNone(s.Problem)})
 		}
 	}
 	return res, nil

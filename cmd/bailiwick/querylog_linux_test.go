@@ -132,3 +132,20 @@ func TestQueryLogsOfViews(t *testing.T) {
 		}
 	}
 }
+
+// How the log of a view is, is told of the log that its lines go to, and not of that of all others.
+func TestQueryLogOfAViewTellsHowItIs(t *testing.T) {
+	dir := t.TempDir()
+	s := reloadable(t, plain+"query_log: {to: file, file: "+filepath.Join(dir, "all")+"}\nviews:\n"+
+		"  - {name: kids, clients: [127.0.0.1/32], query_log: {file: "+filepath.Join(dir, "own")+
+		"}}\n  - {name: silent, clients: [127.0.0.2/32], query_log: off}\n")
+	s.expect("www.secure.example.", "NOERROR+ad")
+	until(t, "no line of the view is counted", func() bool {
+		r, err := runOf(s.running, "querylog")(requestOf(nil))
+		if err != nil || len(r.Rows) != 2 || len(r.Rows[0]) != len(r.Columns) {
+			t.Fatalf("%v, %v", r, err)
+		}
+		return r.Rows[0][4] == int64(1) && r.Fields["written"] == int64(0) &&
+			r.Rows[1][4] == int64(0)
+	})
+}
