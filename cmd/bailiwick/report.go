@@ -171,7 +171,8 @@ func (w *weekReport) add(z *watch.State) {
 // not to be used any more.
 func outdated(id string) bool {
 	return slices.Contains([]string{"algorithm-outdated", "algorithm-discouraged",
-		"algorithm-unknown", "ds-digest-outdated", "key-short", "key-1024"}, id) ||
+		"algorithm-unknown", "ds-digest-outdated", "ds-digest-unknown", "key-short",
+		"key-1024"}, id) ||
 		strings.HasPrefix(id, "nsec3-")
 }
 

@@ -7,6 +7,7 @@ import (
 	"math/big"
 	"slices"
 
+	"bailiwick/internal/cause"
 	"bailiwick/validator"
 	"bailiwick/wire"
 )
@@ -109,6 +110,11 @@ func (j *judge) digests(ds *wire.RRset) {
 		if name, old := outdatedDigests[r.Digest]; old {
 			j.add("ds-digest-outdated", where{}, "DS of key %d has digest %d (%s)", r.KeyTag,
 				r.Digest, name)
+		}
+		_, why := j.v.UsableDS(&wire.RRset{Name: j.o.Zone, Type: wire.TypeDS,
+			Data: (wire.RDataList{}).Append(d)})
+		if why == cause.DigestUnsupported {
+			j.add("ds-digest-unknown", where{}, "DS of key %d has digest %d", r.KeyTag, r.Digest)
 		}
 	}
 }

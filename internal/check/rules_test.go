@@ -393,6 +393,8 @@ var scenes = []scene{
 		proposed: "own;;1 13 2 " + strings.Repeat("00", 32)},
 	{name: "a DS with SHA-1", want: []string{"ds-digest-outdated"},
 		zone: lab.Zone{Digest: dns.SHA1}},
+	{name: "a DS with an unknown digest", want: []string{"ds-digest-unknown"},
+		zone: lab.Zone{Digest: 100}},
 	{name: "RSA/SHA-1", want: []string{"algorithm-outdated", "key-1024"},
 		seen: "dnsviz/dnsviz#63", zone: lab.Zone{Algorithm: dns.RSASHA1, Bits: 1024}},
 	{name: "RSA/SHA-512", want: []string{"algorithm-discouraged"},

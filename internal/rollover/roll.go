@@ -135,11 +135,12 @@ func (r *Roll) OldTags() string { return strings.Join(tags(r.Old), ", ") }
 // text. A record with the tag and the algorithm of an old or new key has another digest than that
 // key: rather than of a key to come, it may be a broken one.
 func (r *Roll) NewTags() string {
-	words, types := tags(r.New), DigestTypes()
+	words := tags(r.New)
 	for _, d := range r.Coming {
 		text := fmt.Sprint(d.Tag)
-		if slices.Contains(types[:], d.Type) && slices.ContainsFunc(append(slices.Clone(r.Old),
-			r.New...), func(k Key) bool { return k.Tag == d.Tag && k.Algorithm == d.Algorithm }) {
+		if slices.ContainsFunc(append(slices.Clone(r.Old), r.New...), func(k Key) bool {
+			return k.Tag == d.Tag && k.Algorithm == d.Algorithm
+		}) {
 			text += " (digest differs)"
 		}
 		words = append(words, text)

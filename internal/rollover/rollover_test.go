@@ -293,15 +293,13 @@ func TestRollovers(t *testing.T) {
 }
 
 // TestTagsOfABrokenDS: a DS record with the tag and the algorithm of a key that is there, and
-// another digest, would look like that key's own if it were told by its tag alone. One whose digest
-// is of a type that nobody computes here is not said to differ.
+// another digest, would look like that key's own if it were told by its tag alone.
 func TestTagsOfABrokenDS(t *testing.T) {
 	for _, c := range []struct {
 		ds   DS
 		want string
 	}{
 		{DS{'A', 13, 2, "2?"}, "65 (digest differs)"},
-		{DS{'A', 13, 3, "3?"}, "65"},
 		{DS{'A', 8, 2, "2?"}, "65"},
 		{DS{'C', 13, 2, "2C"}, "67"},
 	} {
@@ -313,6 +311,26 @@ func TestTagsOfABrokenDS(t *testing.T) {
 		if r := h.Rolls[0]; r.NewTags() != c.want || c.ds.Algorithm == 13 && r.OldTags() != "65" {
 			t.Errorf("%+v: old %s, new %s, want %s", c.ds, r.OldTags(), r.NewTags(), c.want)
 		}
+	}
+}
+
+// TestRFC4035IgnoredDS: a DS with a digest that is not computed is ignored (RFC 4035, section 5.2).
+// It begins no rollover, ends none, and does not stand for a key that is to come; where it is the
+// only one, the zone is unsigned, and nothing is broken.
+func TestRFC4035IgnoredDS(t *testing.T) {
+	unknown := DS{'A', 13, 3, "3A"}
+	var h History
+	h.Advance(seenAt(t, "0h DS=A K=Ax/A D=x"))
+	s := seenAt(t, "1h DS=A K=Ax/A D=x")
+	s.DS[0].DS = append(s.DS[0].DS, unknown, DS{'B', 13, 3, "3B"})
+	if events := h.Advance(s); events != nil || len(h.Rolls) > 0 {
+		t.Errorf("beside another one: %+v", events)
+	}
+	s = seenAt(t, "30h DS=A K=Ax/A D=x")
+	s.DS[0].DS = []DS{unknown}
+	if events := h.Advance(s); events != nil || len(h.Rolls) > 0 || len(h.Faults) > 0 ||
+		h.Secure() {
+		t.Errorf("alone: %+v, %+v", events, h.Faults)
 	}
 }
 

@@ -122,9 +122,13 @@ func (s Seen) normal() Seen {
 		list = slices.Compact(list)
 		return list[:min(len(list), maxKeys)]
 	}
-	out := Seen{At: s.At, Partial: s.Partial}
+	out, types := Seen{At: s.At, Partial: s.Partial}, DigestTypes()
 	for _, d := range s.DS {
-		d.DS = slices.Clone(d.DS)
+		d.DS = slices.DeleteFunc(slices.Clone(d.DS), func(r DS) bool {
+			// Resolvers ignore a DS whose digest they do not compute (RFC 4035, section 5.2): it
+			// belongs to no rollover.
+			return !slices.Contains(types[:], r.Type)
+		})
 		slices.SortFunc(d.DS, func(a, b DS) int {
 			return cmp.Or(cmp.Compare(a.Tag, b.Tag), cmp.Compare(a.Algorithm, b.Algorithm),
 				cmp.Compare(a.Type, b.Type), cmp.Compare(a.Digest, b.Digest))

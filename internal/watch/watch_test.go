@@ -202,6 +202,7 @@ func TestWatchedOutdated(t *testing.T) {
 		{lab.Zone{Algorithm: dns.RSASHA1}, "algorithm-outdated"},
 		{lab.Zone{Algorithm: dns.RSASHA512}, "algorithm-discouraged"},
 		{lab.Zone{Digest: dns.SHA1}, "ds-digest-outdated"},
+		{lab.Zone{Digest: 100}, "ds-digest-unknown"},
 		{lab.Zone{Denial: lab.NSEC3, Iterations: 10}, "nsec3-iterations"},
 		{lab.Zone{Denial: lab.NSEC3, Salt: "abcd"}, "nsec3-salt"},
 		{lab.Zone{Algorithm: lab.Unsigned}, "unsigned"},
