@@ -12,6 +12,9 @@ func suggest(name string) string {
 		meant = called(name)
 	}
 	if meant == "" {
+		meant = joined(name, names)
+	}
+	if meant == "" {
 		meant = Nearest(name, names)
 	}
 	if meant == "" {
@@ -31,6 +34,18 @@ func longer(name string, among []string) (meant string) {
 		}
 	}
 	return meant
+}
+
+// joined returns the key whose section and name were written as one word, such as state_directory,
+// in whatever section.
+func joined(name string, among []string) string {
+	word := strings.ReplaceAll(name[strings.LastIndexByte(name, '.')+1:], "-", "_")
+	for _, k := range among {
+		if strings.Contains(k, ".") && strings.ReplaceAll(k, ".", "_") == word {
+			return k
+		}
+	}
+	return ""
 }
 
 // called returns the key for what others call so. In a section of one thing, such as admin, their

@@ -38,6 +38,23 @@ func TestKeysOfOthersLeadToOurs(t *testing.T) {
 	}
 }
 
+// A section and a name that were written as one word are the key of that section, wherever they
+// stand: all keys of sections are found so.
+func TestSectionAndNameInOneWord(t *testing.T) {
+	for text, want := range map[string]string{
+		"process: {state_directory: /var/lib/a}":  "did you mean state.directory?",
+		"state-directory: /var/lib/a":             "did you mean state.directory?",
+		"server: {control_socket: /run/a}":        "did you mean control.socket?",
+		"resolver: {trust_anchors_fetch: 1d}":     "did you mean trust_anchors.fetch?",
+		"server: {cache_memory: 1GiB}":            "did you mean cache.memory?",
+		"process: {resolver_forward_zones: [a.]}": "did you mean resolver.forward_zones?",
+	} {
+		if got := strings.Join(findings(text), "\n"); !strings.Contains(got, want) {
+			t.Errorf("%s: %s", text, got)
+		}
+	}
+}
+
 // Words that another section has a key for are not led there from a section of another thing.
 func TestKeysOfOthersStayInTheirSection(t *testing.T) {
 	for _, text := range []string{"dnstap: {interface: eth0}", "api: {interface: eth0}"} {
