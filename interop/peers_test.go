@@ -48,10 +48,10 @@ func (d folder) startPeersWith(t *testing.T, root root, own, bind string) {
 		anchor, own)))
 	start(t, "unbound", "-d", "-c", d.write(t, "unbound.conf", unboundConf(fmt.Sprintf(
 		"  interface: 127.0.0.1@5341\n  root-hints: %q\n  trust-anchor: %q\n", hints,
-		root.anchor), "")))
+		root.anchor)+"  ede: yes\n", "")))
 	d.startBIND(t, root, 5342, bind)
 	d.startKresd(t, root, 5343, "")
-	d.startRecursor(t, root, 5344, "")
+	d.startRecursor(t, root, 5344, "extended-resolution-errors=yes\n")
 	for _, p := range peers {
 		await(t, p.at, ".", dns.TypeSOA, func(m *dns.Msg) bool {
 			return m.Rcode == dns.RcodeSuccess && m.AuthenticatedData
