@@ -10,6 +10,7 @@ import (
 	"net/netip"
 
 	"bailiwick/cache"
+	"bailiwick/internal/pemfile"
 	"bailiwick/resolver"
 	"bailiwick/transport"
 	"bailiwick/trustanchor"
@@ -210,7 +211,7 @@ func (c *Config) zoneOf(f *Forwarder) (z resolver.Zone, err error) {
 	case f.Path != "" && (!z.Via.HTTP() || f.Path[0] != '/'):
 		return z, fmt.Errorf("%s: path %q is for DoH, and begins with /", about, f.Path)
 	}
-	z.Peer = &transport.Peer{Name: f.ServerName, Roots: f.Roots, Path: f.Path}
+	z.Peer = &transport.Peer{Name: f.ServerName, Roots: pemfile.Fixed(f.Roots), Path: f.Path}
 	for _, s := range f.Servers {
 		if err := c.unfit(about+": server", s.Addr()); err != nil {
 			return z, err

@@ -24,6 +24,7 @@ import (
 	"bailiwick/internal/fleet"
 	"bailiwick/internal/fleet/fleettest"
 	"bailiwick/internal/lab"
+	"bailiwick/internal/pemfile"
 	"bailiwick/resolver"
 	"bailiwick/transport"
 	"bailiwick/trustanchor"
@@ -227,7 +228,7 @@ func TestFleetGetsOnlyWhatHoldsForOthers(t *testing.T) {
 			resolver.Options{}, func(in *internet) {
 				in.cfg.Zones = []resolver.Zone{{Name: wire.MustParseName("plain."),
 					Addrs: in.serversOf("plain."),
-					Peer:  &transport.Peer{Roots: x509.NewCertPool()}}}
+					Peer:  &transport.Peer{Roots: pemfile.Fixed(x509.NewCertPool())}}}
 			}, false},
 		{"data of a copy of the zone that is kept here", "www.plain.", resolver.Options{},
 			func(in *internet) { in.parts.Copies = plainCopy{} }, false},

@@ -3,10 +3,10 @@
 package secondary
 
 import (
-	"crypto/x509"
 	"net/netip"
 	"reflect"
 
+	"bailiwick/internal/pemfile"
 	"bailiwick/wire"
 )
 
@@ -36,7 +36,7 @@ type Key struct {
 // TLS is who the primaries have to be, if zones are transferred over TLS (RFC 9103).
 type TLS struct {
 	Name  string
-	Roots *x509.CertPool // nil: the system's
+	Roots *pemfile.Trusted // nil: the system's
 }
 
 // Zone is a zone that a copy is kept of. Its sources are tried in this order: the primaries, the
@@ -69,8 +69,7 @@ func (z *Zone) equal(o *Zone) bool {
 	if !reflect.DeepEqual(a, b) || (z.TLS == nil) != (o.TLS == nil) {
 		return false
 	}
-	return z.TLS == nil || z.TLS.Name == o.TLS.Name && (z.TLS.Roots == nil) ==
-		(o.TLS.Roots == nil) && (z.TLS.Roots == nil || z.TLS.Roots.Equal(o.TLS.Roots))
+	return z.TLS == nil || z.TLS.Name == o.TLS.Name && z.TLS.Roots.Equal(o.TLS.Roots)
 }
 
 // Config is what the operator decides.

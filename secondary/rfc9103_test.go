@@ -8,6 +8,8 @@ import (
 	"net/http/httptest"
 	"testing"
 	"testing/synctest"
+
+	"bailiwick/internal/pemfile"
 )
 
 // Over TLS the primary has to prove that it is the one that was named, with TLS 1.3 and, if it
@@ -35,7 +37,7 @@ func TestRFC9103PrimaryProvesWhoItIs(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				c.tls.Certificates = []tls.Certificate{certificate}
 				k := keep(t, func(k *kept, p *Parts) {
-					k.spec.TLS = &TLS{Name: c.name, Roots: c.roots}
+					k.spec.TLS = &TLS{Name: c.name, Roots: pemfile.Fixed(c.roots)}
 					p.Dial = func(_ context.Context, _, addr string) (net.Conn, error) {
 						if addr != "192.0.2.1:853" {
 							t.Errorf("%s is dialled", addr)

@@ -48,7 +48,7 @@ func (k *Keeper) connect(ctx context.Context, z *Zone, addr netip.AddrPort) (*se
 		return s, nil
 	}
 	t := tls.Client(conn, &tls.Config{MinVersion: tls.VersionTLS13, ServerName: z.TLS.Name,
-		RootCAs: z.TLS.Roots, NextProtos: []string{"dot"}})
+		RootCAs: z.TLS.Roots.Pool(), NextProtos: []string{"dot"}})
 	if err := t.HandshakeContext(ctx); err != nil {
 		return nil, errors.Join(err, conn.Close())
 	}

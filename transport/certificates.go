@@ -13,10 +13,7 @@ import (
 	"fmt"
 	"math/big"
 	"net/netip"
-	"os"
 	"slices"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"bailiwick/internal/pemfile"
@@ -43,6 +40,9 @@ type NamedCertificate struct {
 	Index int    // its place among those of the key
 	From  string // what it is had from: FromFile or FromAuthority
 	Leaf  *x509.Certificate
+	// Stale is whether its files have changed and cannot be used as they are now: the certificate
+	// is the one that they held before.
+	Stale bool
 }
 
 // What certificates are had from.
@@ -68,17 +68,6 @@ func EndsSoon(c *x509.Certificate, now time.Time, soon time.Duration) bool {
 // CertificateFile is a pair of PEM files: the chain, the server's certificate first, and its key.
 type CertificateFile struct {
 	Certificate, Key string
-}
-
-// certificates holds the certificates in use.
-type certificates struct {
-	current atomic.Pointer[[]*tls.Certificate]
-}
-
-func (c *certificates) All() []*tls.Certificate { return *c.current.Load() }
-
-func (c *certificates) Certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
-	return choose(hello, c.All())
 }
 
 // choose returns the first certificate of the lists that a client can use. If it can use none it
@@ -117,56 +106,61 @@ func (s *both) Refresh() error { return errors.Join(s.a.Refresh(), s.b.Refresh()
 
 // certificateFiles reads certificates from files, and again when the files change.
 type certificateFiles struct {
-	certificates
-	files []CertificateFile
-
-	mu   sync.Mutex
-	read []os.FileInfo // the files as they were when they were read; guarded by mu
+	*samefile.Copy[[]*tls.Certificate]
 }
 
 // LoadCertificates reads certificates from files.
 func LoadCertificates(files []CertificateFile) (CertificateSource, error) {
-	c := &certificateFiles{files: files}
+	var paths []string
+	for _, f := range files {
+		paths = append(paths, f.Certificate, f.Key)
+	}
+	c := certificateFiles{samefile.NewCopy(func() (*[]*tls.Certificate, error) {
+		return readCertificates(files)
+	}, paths...)}
 	return c, c.Refresh()
 }
 
-func (c *certificateFiles) Refresh() error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	var read []os.FileInfo
-	for _, f := range c.files {
-		for _, p := range []string{f.Certificate, f.Key} {
-			st, err := os.Stat(p)
-			if err != nil {
-				return fmt.Errorf("certificate: %w", err)
-			}
-			read = append(read, st)
-		}
-	}
-	if c.current.Load() != nil && slices.EqualFunc(c.read, read, samefile.Unchanged) {
-		return nil
-	}
+// readCertificates reads all certificates, or none.
+func readCertificates(files []CertificateFile) (*[]*tls.Certificate, error) {
 	var all []*tls.Certificate
-	for _, f := range c.files {
+	for _, f := range files {
 		k, err := pemfile.KeyPair(f.Certificate, f.Key)
-		if err != nil {
-			// one of the two may not be written yet: the next Refresh reads both again
-			return fmt.Errorf("certificate %s: %w", f.Certificate, err)
+		if err == nil {
+			err = CheckFeatures(k.Leaf)
 		}
-		if err := CheckFeatures(k.Leaf); err != nil {
-			return fmt.Errorf("certificate %s: %w", f.Certificate, err)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", f.Certificate, err)
 		}
 		all = append(all, &k)
 	}
-	c.current.Store(&all)
-	c.read = read
+	return &all, nil
+}
+
+func (c certificateFiles) All() []*tls.Certificate { return *c.Current() }
+
+func (c certificateFiles) Certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+	return choose(hello, c.All())
+}
+
+// Refresh implements CertificateSource.
+func (c certificateFiles) Refresh() error {
+	if err := c.Copy.Refresh(); err != nil {
+		return fmt.Errorf("certificate %w", err)
+	}
 	return nil
 }
 
 // fixedCertificate is a source whose certificate never changes.
-type fixedCertificate struct{ certificates }
+type fixedCertificate []*tls.Certificate
 
-func (*fixedCertificate) Refresh() error { return nil }
+func (c fixedCertificate) All() []*tls.Certificate { return c }
+
+func (c fixedCertificate) Certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+	return choose(hello, c)
+}
+
+func (fixedCertificate) Refresh() error { return nil }
 
 // SelfSigned makes a self-signed certificate, for trials.
 func SelfSigned(now time.Time, names []string, addrs []netip.Addr) (CertificateSource, error) {
@@ -194,7 +188,5 @@ func SelfSigned(now time.Time, names []string, addrs []netip.Addr) (CertificateS
 	if err != nil {
 		return nil, err
 	}
-	c := &fixedCertificate{}
-	c.current.Store(&[]*tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}})
-	return c, nil
+	return fixedCertificate{{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}}, nil
 }

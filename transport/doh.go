@@ -4,7 +4,6 @@
 package transport
 
 import (
-	"crypto/tls"
 	"encoding/base64"
 	"errors"
 	"net/http"
@@ -221,8 +220,8 @@ func (overHTTP2) open(s Spec) (Listener, error) {
 	})
 }
 
-func (overHTTP2) upstream(k upstreamKey, cfg *tls.Config, o *background) upstream {
-	return newHTTPUpstream(k, cfg, http2Client(k.server, cfg, o))
+func (overHTTP2) upstream(k upstreamKey, by *identities, o *background) upstream {
+	return newHTTPUpstream(k, by, http2Client(k, by, o))
 }
 
 // overPlainHTTP implements DNS over HTTPS without TLS.

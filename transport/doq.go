@@ -3,7 +3,6 @@
 package transport
 
 import (
-	"crypto/tls"
 	"encoding/binary"
 	"errors"
 	"io"
@@ -38,8 +37,8 @@ func (overQUIC) open(s Spec) (Listener, error) {
 	return listenQUIC(DoQ, s, s.TLS.config(DoQ.ALPN()), qc, doqExcessiveLoad, serveDoQ)
 }
 
-func (overQUIC) upstream(k upstreamKey, cfg *tls.Config, o *background) upstream {
-	return newQUICUpstream(k, cfg, o)
+func (overQUIC) upstream(k upstreamKey, by *identities, o *background) upstream {
+	return newQUICUpstream(k, by, o)
 }
 
 // serveDoQ serves a connection until one side ends it.

@@ -2,8 +2,6 @@
 
 package transport
 
-import "crypto/tls"
-
 // overTLS implements DNS over TLS.
 type overTLS struct{ keptOpen }
 
@@ -16,6 +14,6 @@ func (overTLS) open(s Spec) (Listener, error) {
 	})
 }
 
-func (overTLS) upstream(k upstreamKey, cfg *tls.Config, o *background) upstream {
-	return newStreamUpstream(k, cfg, o)
+func (overTLS) upstream(k upstreamKey, by *identities, o *background) upstream {
+	return newStreamUpstream(k, by, o)
 }

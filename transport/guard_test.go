@@ -102,9 +102,10 @@ func TestPanicsEndOneUpstreamConnection(t *testing.T) {
 	c.server.key.via = TCP
 	c.waiting = map[uint16]*streamQuestion{1: {got: make(chan []byte)}}
 	got := c.waiting[1].got
-	c.server.tls = &tls.Config{VerifyConnection: func(tls.ConnectionState) error {
+	c.server.tls = &identities{current: &tls.Config{VerifyConnection: func(
+		tls.ConnectionState) error {
 		panic("in the handshake")
-	}, InsecureSkipVerify: true}
+	}, InsecureSkipVerify: true}}
 	at, _, _ := listener(t, DoT, nil)
 	c.server.key.server = at
 	c.guarded(t.Context())

@@ -6,7 +6,6 @@ package transport
 import (
 	"bufio"
 	"context"
-	"crypto/tls"
 	"io"
 	"sync"
 	"sync/atomic"
@@ -50,8 +49,8 @@ func (overHTTP3) open(s Spec) (Listener, error) {
 		})
 }
 
-func (overHTTP3) upstream(k upstreamKey, cfg *tls.Config, o *background) upstream {
-	return newHTTPUpstream(k, cfg, http3Client(k.server, cfg, o))
+func (overHTTP3) upstream(k upstreamKey, by *identities, o *background) upstream {
+	return newHTTPUpstream(k, by, http3Client(k.server, by, o))
 }
 
 // h3conn is the state of one connection.

@@ -5,7 +5,6 @@ package transport
 
 import (
 	"context"
-	"crypto/tls"
 	"net/netip"
 	"slices"
 	"time"
@@ -61,7 +60,7 @@ type querier interface {
 
 // keeper is implemented by transports whose connections to servers stay open.
 type keeper interface {
-	upstream(k upstreamKey, cfg *tls.Config, o *background) upstream
+	upstream(k upstreamKey, by *identities, o *background) upstream
 }
 
 var table = [protocols]properties{

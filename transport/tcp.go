@@ -4,7 +4,6 @@ package transport
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"time"
 )
@@ -27,6 +26,6 @@ func (overTCP) ask(ctx context.Context, n *NetExchanger, r Request,
 	return reply, err
 }
 
-func (overTCP) upstream(k upstreamKey, _ *tls.Config, o *background) upstream {
+func (overTCP) upstream(k upstreamKey, _ *identities, o *background) upstream {
 	return newStreamUpstream(k, nil, o)
 }

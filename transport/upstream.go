@@ -4,7 +4,6 @@
 package transport
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"crypto/tls"
@@ -18,17 +17,18 @@ import (
 	"bailiwick/internal/guard"
 	"bailiwick/internal/ledger"
 	"bailiwick/internal/limit"
+	"bailiwick/internal/pemfile"
 )
 
 // Peer is the identity that a server has to prove. Servers with the same Peer share connections and
 // sessions.
 type Peer struct {
-	Name  string         // in its certificate; "" if only pins count
-	Pins  [][32]byte     // SHA-256 of public keys; it has to have one of them (RFC 7858, 4.2)
-	Roots *x509.CertPool // trusted certificate authorities; nil: the system's
-	Path  string         // of DoH
+	Name  string           // in its certificate; "" if only pins count
+	Pins  [][32]byte       // SHA-256 of public keys; it has to have one of them (RFC 7858, 4.2)
+	Roots *pemfile.Trusted // certificate authorities; nil: the system's
+	Path  string           // of DoH
 	// Certificate is what we show to the server if it asks; nil: nothing.
-	Certificate *tls.Certificate
+	Certificate *pemfile.Own
 }
 
 // Equal reports whether two peers have the same identity; either may be nil.
@@ -37,15 +37,7 @@ func (p *Peer) Equal(o *Peer) bool {
 		return p == o
 	}
 	return p.Name == o.Name && p.Path == o.Path && slices.Equal(p.Pins, o.Pins) &&
-		sameCertificate(p.Certificate, o.Certificate) &&
-		(p.Roots == nil) == (o.Roots == nil) && (p.Roots == nil || p.Roots.Equal(o.Roots))
-}
-
-func sameCertificate(a, b *tls.Certificate) bool {
-	if a == nil || b == nil {
-		return a == b
-	}
-	return slices.EqualFunc(a.Certificate, b.Certificate, bytes.Equal)
+		p.Certificate.Equal(o.Certificate) && p.Roots.Equal(o.Roots)
 }
 
 // ErrIdentity reports that a server could not prove its identity.
@@ -192,10 +184,10 @@ func (n *NetExchanger) kept(ctx context.Context, r *Request, deadline time.Time)
 	return of.get(k, n.Guard, n.Ledger).exchange(bounded, r.Query)
 }
 
-// tls returns the configuration for a server. Without a Peer no identity is checked (RFC 9539,
-// section 4.6.3.4: opportunistic encryption does not authenticate). It is nil where nothing is
-// encrypted.
-func (u *upstreams) tls(k upstreamKey) *tls.Config {
+// tls returns what handshakes with a server are made by. Without a Peer no identity is checked (RFC
+// 9539, section 4.6.3.4: opportunistic encryption does not authenticate). It is nil where nothing
+// is encrypted.
+func (u *upstreams) tls(k upstreamKey) *identities {
 	if !k.via.Encrypted() {
 		return nil
 	}
@@ -206,13 +198,7 @@ func (u *upstreams) tls(k upstreamKey) *tls.Config {
 	}
 	if k.peer == nil {
 		c.InsecureSkipVerify = true
-		return c
-	}
-	c.RootCAs = k.peer.Roots
-	if k.peer.Certificate != nil {
-		c.Certificates = []tls.Certificate{*k.peer.Certificate}
-		// A session that began with another certificate is not resumed.
-		c.ClientSessionCache = tls.NewLRUClientSessionCache(maxUpstreamConns)
+		return &identities{current: c}
 	}
 	if k.peer.Name != "" {
 		c.ServerName = k.peer.Name
@@ -222,7 +208,41 @@ func (u *upstreams) tls(k upstreamKey) *tls.Config {
 	if len(k.peer.Pins) > 0 {
 		c.VerifyConnection = k.peer.verify
 	}
-	return c
+	return &identities{peer: k.peer, current: c}
+}
+
+// identities are the settings by which a server is spoken to. Those of the next handshake are with
+// what the files of its Peer hold at the moment; connections that are open stay as they are.
+type identities struct {
+	peer *Peer // nil: no identity is checked
+
+	mu      sync.Mutex
+	current *tls.Config      // the last ones; guarded by mu, as is all below
+	roots   *x509.CertPool   // of current
+	own     *tls.Certificate // the same
+}
+
+// next returns the settings of the next handshake. No session is resumed that began with another
+// certificate, as the server would know us by that one, or with other authorities, as TLS would not
+// ask again who issued the server's.
+func (i *identities) next() *tls.Config {
+	if i.peer == nil {
+		return i.current
+	}
+	roots, own := i.peer.Roots.Pool(), i.peer.Certificate.Certificate()
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if roots == i.roots && own == i.own {
+		return i.current
+	}
+	i.roots, i.own = roots, own
+	i.current = i.current.Clone()
+	i.current.RootCAs, i.current.Certificates = roots, nil
+	if own != nil {
+		i.current.Certificates = []tls.Certificate{*own}
+	}
+	i.current.ClientSessionCache = tls.NewLRUClientSessionCache(maxUpstreamConns)
+	return i.current
 }
 
 // verify checks for a pinned key: the server's own, or one in a verified chain.

@@ -34,30 +34,47 @@ type httpClient interface {
 	CloseIdleConnections()
 }
 
-func newHTTPUpstream(k upstreamKey, cfg *tls.Config, c httpClient) upstream {
-	host := net.JoinHostPort(cfg.ServerName, fmt.Sprint(k.server.Port()))
+func newHTTPUpstream(k upstreamKey, by *identities, c httpClient) upstream {
+	host := net.JoinHostPort(by.current.ServerName, fmt.Sprint(k.server.Port()))
 	return &httpUpstream{url: "https://" + host + k.peer.path(),
 		client: http.Client{Transport: c}, idle: c.CloseIdleConnections}
 }
 
 // http3Client returns a client that uses HTTP/3.
-func http3Client(server netip.AddrPort, cfg *tls.Config, o *background) httpClient {
+func http3Client(server netip.AddrPort, by *identities, o *background) httpClient {
 	dial := func(ctx context.Context, _ string, t *tls.Config, _ *quic.Config) (*quic.Conn, error) {
-		return o.dialQUIC(ctx, server, t, nil)
+		return o.dialQUIC(ctx, server, speaking(by, t.NextProtos), nil)
 	}
-	return &http3.Transport{TLSClientConfig: cfg, QUICConfig: upstreamQUIC(), Dial: dial}
+	return &http3.Transport{QUICConfig: upstreamQUIC(), Dial: dial}
 }
 
 // http2Client returns a client that uses HTTP/2 and no older version.
-func http2Client(server netip.AddrPort, cfg *tls.Config, o *background) httpClient {
+func http2Client(k upstreamKey, by *identities, o *background) httpClient {
 	var only http.Protocols
 	only.SetHTTP2(true)
-	return &http.Transport{TLSClientConfig: cfg, Protocols: &only,
-		TLSHandshakeTimeout: handshakeTime,
-		IdleConnTimeout:     upstreamIdle, MaxResponseHeaderBytes: maxHTTPHeader,
-		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return o.dialTCP(ctx, server)
+	return &http.Transport{Protocols: &only, IdleConnTimeout: upstreamIdle,
+		MaxResponseHeaderBytes: maxHTTPHeader,
+		DialTLSContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			conn, err := o.dialTCP(ctx, k.server)
+			if err != nil {
+				return nil, err
+			}
+			ctx, cancel := context.WithTimeout(ctx, handshakeTime)
+			defer cancel()
+			t := tls.Client(conn, speaking(by, []string{k.via.ALPN()}))
+			if err := t.HandshakeContext(ctx); err != nil {
+				_ = conn.Close()
+				return nil, err
+			}
+			return t, nil
 		}}
+}
+
+// speaking returns the settings of the next handshake for some protocols.
+func speaking(by *identities, alpn []string) *tls.Config {
+	c := by.next().Clone()
+	c.NextProtos = alpn
+	return c
 }
 
 // defaultPath is the path of most DoH servers.

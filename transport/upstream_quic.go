@@ -4,7 +4,6 @@ package transport
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"io"
 	"sync"
@@ -19,7 +18,7 @@ import (
 // quicUpstream is a server with its QUIC connection.
 type quicUpstream struct {
 	key   upstreamKey
-	tls   *tls.Config
+	tls   *identities
 	owner *background
 
 	mu    sync.Mutex
@@ -35,8 +34,8 @@ type quicDial struct {
 	over  chan struct{} // closed when the connection is to end
 }
 
-func newQUICUpstream(k upstreamKey, cfg *tls.Config, o *background) upstream {
-	return &quicUpstream{key: k, tls: cfg, owner: o}
+func newQUICUpstream(k upstreamKey, by *identities, o *background) upstream {
+	return &quicUpstream{key: k, tls: by, owner: o}
 }
 
 // upstreamQUIC returns the configuration of our connections to servers.
@@ -115,7 +114,7 @@ func (u *quicUpstream) connect(ctx context.Context, d *quicDial) {
 	}()
 	ctx, cancel := context.WithTimeout(ctx, handshakeTime)
 	defer cancel()
-	d.conn, d.err = u.owner.dialQUIC(ctx, u.key.server, u.tls, d.over)
+	d.conn, d.err = u.owner.dialQUIC(ctx, u.key.server, u.tls.next(), d.over)
 	if d.err != nil {
 		d.err = identity(d.err)
 		u.forget(d)

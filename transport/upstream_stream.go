@@ -25,7 +25,7 @@ import (
 // streamUpstream is a server with its connections.
 type streamUpstream struct {
 	key   upstreamKey
-	tls   *tls.Config // nil for TCP
+	tls   *identities // nil for TCP
 	owner *background
 	terms terms
 
@@ -78,8 +78,8 @@ type streamQuestion struct {
 	wrong bool        // because the reply was to another question; set before got is closed
 }
 
-func newStreamUpstream(k upstreamKey, cfg *tls.Config, o *background) upstream {
-	u := &streamUpstream{key: k, tls: cfg, owner: o, terms: named}
+func newStreamUpstream(k upstreamKey, by *identities, o *background) upstream {
+	u := &streamUpstream{key: k, tls: by, owner: o, terms: named}
 	if k.authority() {
 		u.terms = authorities
 	}
@@ -316,7 +316,7 @@ func (c *streamConn) dial(ctx context.Context) (net.Conn, error) {
 	if err != nil || c.server.tls == nil {
 		return conn, err
 	}
-	t := tls.Client(conn, c.server.tls)
+	t := tls.Client(conn, c.server.tls.next())
 	if err := t.HandshakeContext(ctx); err != nil {
 		_ = conn.Close()
 		return nil, identity(err)

@@ -12,14 +12,17 @@ import (
 	"time"
 
 	"github.com/quic-go/quic-go"
+
+	"bailiwick/internal/pemfile"
 )
 
 // peerOf returns the identity of a listener's certificate.
 func peerOf(leaf *x509.Certificate, name bool) *Peer {
 	p := &Peer{Path: "/dns-query"}
 	if name {
-		p.Name, p.Roots = "localhost", x509.NewCertPool()
-		p.Roots.AddCert(leaf)
+		pool := x509.NewCertPool()
+		pool.AddCert(leaf)
+		p.Name, p.Roots = "localhost", pemfile.Fixed(pool)
 	} else {
 		p.Pins = [][32]byte{sha256.Sum256(leaf.RawSubjectPublicKeyInfo)}
 	}
@@ -80,7 +83,7 @@ func TestRFC7858Identity(t *testing.T) {
 		pinned := peerOf(leaf, true)
 		pinned.Pins = [][32]byte{{1}}
 		for name, peer := range map[string]*Peer{"another name": other,
-			"nobody vouches for it": {Name: "localhost", Roots: x509.NewCertPool()},
+			"nobody vouches for it": {Name: "localhost", Roots: pemfile.Fixed(x509.NewCertPool())},
 			"another pin":           {Pins: [][32]byte{{1}}}, "the name, but another pin": pinned} {
 			_, err := exchanger(t).Exchange(context.Background(),
 				Request{Server: at, Via: p, Peer: peer,

@@ -260,6 +260,8 @@ type running struct {
 
 	tracer *tracing.Exporter // of resolutions; nil: there is none; guarded by reloading
 
+	files seenFiles // of certificates for questions to others
+
 	// fleetTickets are the secrets of session tickets that the fleet shares, the one that they are
 	// made with first; nil: there are none; guarded by reloading.
 	fleetTickets [][]byte
@@ -435,6 +437,7 @@ func (r *running) start() {
 	r.retiring.Go(func() { r.guard.Run(guard.Upkeep, func() { r.keepClock(r.ctx) }) })
 	r.retiring.Go(func() { r.fetchAnchors(r.ctx) })
 	r.retiring.Go(func() { r.proveZones(r.ctx) })
+	r.retiring.Go(func() { r.keepFiles(r.ctx) })
 	if r.control != nil {
 		r.control.Start()
 	}

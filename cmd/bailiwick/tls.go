@@ -3,12 +3,14 @@
 package main
 
 import (
+	"context"
 	"crypto/x509"
 	"net/netip"
 	"os"
 	"os/signal"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -76,6 +78,51 @@ func (r *running) maintainTLS() {
 			}
 		})
 	})
+}
+
+// keepFiles tells of certificates and authorities for questions to others that have changed in
+// their files, or cannot be read, until ctx ends. Each handshake takes what is there: nothing waits
+// for this.
+func (r *running) keepFiles(ctx context.Context) {
+	for more := true; more; more = r.rest.Wait(ctx, certificateCheck, nil) {
+		r.guard.Run(guard.Upkeep, r.lookAtFiles)
+	}
+}
+
+// seenFiles are what was seen of the files of certificates, by the keys that name them.
+type seenFiles struct {
+	mu    sync.Mutex
+	byKey map[string]seenFile // guarded by mu
+}
+
+// seenFile is what was seen of the files of a certificate.
+type seenFile struct {
+	leaf *x509.Certificate
+	err  string // why leaf is not what they hold now
+}
+
+// lookAtFiles logs what has become of the files since they were seen last.
+func (r *running) lookAtFiles() {
+	r.files.mu.Lock()
+	defer r.files.mu.Unlock()
+	seen := map[string]seenFile{}
+	for _, n := range r.now().Named {
+		var now seenFile
+		if err := n.Refresh(); err != nil {
+			now.err = err.Error()
+		}
+		now.leaf = n.Leaf()
+		seen[n.Key] = now
+		was, known := r.files.byKey[n.Key]
+		if known && !was.leaf.Equal(now.leaf) {
+			r.log.Info("certificate read again", "at", n.Key, "name", now.leaf.Subject.String(),
+				"expires", now.leaf.NotAfter.Format(time.RFC3339))
+		}
+		if now.err != "" && now.err != was.err {
+			r.log.Error("the certificates in use stay in use", "at", n.Key, "error", now.err)
+		}
+	}
+	r.files.byKey = seen
 }
 
 // discover answers questions about this resolver, from the listeners and the certificate that run

@@ -3,10 +3,10 @@
 package main
 
 import (
-	"crypto/tls"
 	"net/http"
 
 	"bailiwick/internal/tracing"
+	"bailiwick/internal/web"
 )
 
 // traceBy has resolutions traced as a configuration has it, in place of the one in use. The
@@ -17,10 +17,7 @@ func (r *running) traceBy(cfg tracing.Settings) {
 		client := r.webClient()
 		carrier := client.Transport.(*http.Transport)
 		carrier.DisableKeepAlives = false
-		carrier.TLSClientConfig.RootCAs = cfg.Roots
-		if cfg.Certificate != nil {
-			carrier.TLSClientConfig.Certificates = []tls.Certificate{*cfg.Certificate}
-		}
+		client.Transport = web.NewRenewed(carrier, cfg.Roots, cfg.Certificate)
 		client.CheckRedirect = func(*http.Request, []*http.Request) error {
 			return http.ErrUseLastResponse
 		}

@@ -10,7 +10,6 @@ package acme
 
 import (
 	"context"
-	"crypto/x509"
 	"log/slog"
 	"net/netip"
 	"slices"
@@ -19,6 +18,7 @@ import (
 
 	"bailiwick/internal/clock"
 	"bailiwick/internal/guard"
+	"bailiwick/internal/pemfile"
 	"bailiwick/internal/rest"
 	"bailiwick/internal/state"
 	"bailiwick/wire"
@@ -71,9 +71,9 @@ type Key struct {
 // Settings are a configuration with all that it names.
 type Settings struct {
 	Config
-	Roots     *x509.CertPool // nil: the system's
-	EABSecret string         // in base64url
-	Key       Key            // of Server
+	Roots     *pemfile.Trusted // nil: the system's
+	EABSecret string           // in base64url
+	Key       Key              // of Server
 }
 
 // identifiers returns what the certificate is for, in one order.

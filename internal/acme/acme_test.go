@@ -16,6 +16,7 @@ import (
 	"github.com/mholt/acmez/v3/acme"
 	"github.com/miekg/dns"
 
+	"bailiwick/internal/pemfile"
 	"bailiwick/internal/state"
 	"bailiwick/wire"
 )
@@ -317,7 +318,7 @@ func TestAuthorityHasForgottenTheAccount(t *testing.T) {
 		}
 	})
 	w.authority = other
-	w.settings.Directory, w.settings.Roots = other.URL+wfe.DirectoryPath, other.own
+	w.settings.Directory, w.settings.Roots = other.URL+wfe.DirectoryPath, pemfile.Fixed(other.own)
 	w.begin()
 	w.issued(c)
 	if !w.log.has("a certificate was issued") {

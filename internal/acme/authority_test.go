@@ -31,6 +31,7 @@ import (
 	"github.com/miekg/dns"
 
 	"bailiwick/internal/clock"
+	"bailiwick/internal/pemfile"
 	"bailiwick/internal/state"
 	"bailiwick/wire"
 )
@@ -284,7 +285,7 @@ func newWorld(t *testing.T, nonces int, accounts map[string]string) *world {
 	w := &world{T: t, clock: clock.NewFake(time.Now()), log: &lines{}, dir: t.TempDir(),
 		port: l.Addr().(*net.TCPAddr).Port}
 	w.authority = newAuthority(t, w.port, nonces, accounts)
-	w.settings = Settings{Roots: w.authority.own, Config: Config{Agreed: true,
+	w.settings = Settings{Roots: pemfile.Fixed(w.authority.own), Config: Config{Agreed: true,
 		Profile:   "default", // else it takes any, by chance
 		Directory: w.authority.URL + wfe.DirectoryPath, Names: []string{"dns.example.com"}}}
 	go w.serve(l)

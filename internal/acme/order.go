@@ -24,7 +24,8 @@ import (
 // look-ups are answered.
 func issuer(s *Settings, p *Parts, st *store, at *lookups) *certmagic.ACMEIssuer {
 	t := certmagic.ACMEIssuer{CA: s.Directory, Email: s.Contact,
-		Agreed: s.Agreed, Profile: s.Profile, TrustedRoots: s.Roots, Resolver: at.at.String(),
+		Agreed: s.Agreed, Profile: s.Profile, TrustedRoots: s.Roots.Pool(),
+		Resolver:             at.at.String(),
 		DisableHTTPChallenge: true, DisableDistributedSolvers: true, Logger: newZap(p.Log),
 		// Our own listeners answer the authority. certmagic opens one as well, unless somebody
 		// listens there already: who answers the look-ups does.

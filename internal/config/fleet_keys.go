@@ -32,11 +32,12 @@ var fleetKeys = []key{
 		help:    "name in the store's certificate, over TLS; empty: without TLS",
 		binding: bind(func(c *Config) *string { return &c.Fleet.TLSName })},
 	{key: "fleet.tls_ca", kind: kindPath,
-		help: "file of the authorities that the store's certificate is issued by; empty: the " +
-			"system's",
+		help: "file of the authorities that the store's certificate is issued by; read again " +
+			"when it changes; empty: the system's",
 		binding: bind(func(c *Config) *string { return &c.Fleet.TLSRoots })},
 	{key: "fleet.tls_certificate", kind: kindPath,
-		help:    "file of this server's certificate, if the store demands one",
+		help: "file of this server's certificate, if the store demands one; read again when it " +
+			"changes",
 		binding: bind(func(c *Config) *string { return &c.Fleet.TLSCertificate })},
 	{key: "fleet.tls_key", kind: kindPath,
 		help:    "file of the key of fleet.tls_certificate",

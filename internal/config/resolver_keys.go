@@ -169,13 +169,14 @@ var resolverKeys = []key{
 				false)
 		}}},
 	{key: "resolver.forward_zones", kind: kindRecords, fields: zoneFields,
-		help: "zones that other resolvers are asked for; transport is udp, tcp, dot, doh, doh3 " +
-			"or doq, and what encrypts needs tls_name (which the certificate has to have) or " +
-			"tls_pins (SHA-256 of the public key, in base64), with tls_ca (PEM file) for " +
-			"certificates of your own, tls_certificate and tls_key (PEM files) to show one to " +
-			"the servers, path for DoH, and fallback to go on in plain DNS where it " +
-			"fails; preset is the name of a public resolver (bailiwick presets), in place of " +
-			"these, and transports are those of its own that are used, the later ones where the " +
+		help: "zones that other resolvers are asked for; transport is udp, tcp, dot, doh, " +
+			"doh3 or doq, and what encrypts needs tls_name (which the certificate has to " +
+			"have) or tls_pins (SHA-256 of the public key, in base64), with tls_ca (PEM " +
+			"file) for certificates of your own, tls_certificate and tls_key (PEM files) " +
+			"to show one to the servers (all three are read again when they change), path " +
+			"for DoH, and fallback to go on in plain DNS where it fails; preset is the " +
+			"name of a public resolver (bailiwick presets), in place of these, and " +
+			"transports are those of its own that are used, the later ones where the " +
 			"earlier ones fail; insecure is for private zones below a signed one: their " +
 			"answers are not validated",
 		binding: binding{set: func(c *Config, v value) error {

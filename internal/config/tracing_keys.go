@@ -39,11 +39,12 @@ var tracingKeys = []key{
 			"receiver demands; it is read again by a reload",
 		binding: bind(func(c *Config) *string { return &c.Tracing.HeadersFile })},
 	{key: "tracing.tls_ca", kind: kindPath,
-		help: "file of the authorities that the receiver's certificate is issued by; empty: the " +
-			"system's",
+		help: "file of the authorities that the receiver's certificate is issued by; read again " +
+			"when it changes; empty: the system's",
 		binding: bind(func(c *Config) *string { return &c.Tracing.TLSRoots })},
 	{key: "tracing.tls_certificate", kind: kindPath,
-		help:    "file of this server's certificate, if the receiver demands one",
+		help: "file of this server's certificate, if the receiver demands one; read again when " +
+			"it changes",
 		binding: bind(func(c *Config) *string { return &c.Tracing.TLSCertificate })},
 	{key: "tracing.tls_key", kind: kindPath,
 		help:    "file of the key of tracing.tls_certificate",

@@ -8,11 +8,9 @@ import (
 	"errors"
 	"net"
 	"net/http"
-	"os"
 	"sync"
 
 	"bailiwick/internal/pemfile"
-	"bailiwick/internal/samefile"
 )
 
 // Certificates are the listener's own, from files that are read again when they have changed.
@@ -25,41 +23,33 @@ type Certificates interface {
 // Encryption is what the admin listener encrypts with, and the authorities of the clients that may
 // have the metrics by a certificate. A nil Encryption encrypts nothing.
 type Encryption struct {
-	own  Certificates
-	path string // of the authorities; "": no client is asked for a certificate
+	own Certificates
+	// clients are the authorities; nil: no client is asked for a certificate.
+	clients *pemfile.Trusted
 
-	mu sync.Mutex
-	// Guarded by mu:
-	read    os.FileInfo         // the file as it was when it was read
-	clients pemfile.Authorities // of path; without a pool if there is none
-	failed  string              // why the files in use are not those of now
+	mu     sync.Mutex
+	failed string // why the files in use are not those of now; guarded by mu
 }
 
 // NewEncryption returns the encryption by some certificates. Path is a PEM file of authorities, ""
 // for none.
 func NewEncryption(own Certificates, path string) (*Encryption, error) {
-	e := &Encryption{own: own, path: path}
-	return e, e.readClients()
+	e := &Encryption{own: own}
+	if path == "" {
+		return e, nil
+	}
+	var err error
+	e.clients, err = pemfile.OpenTrusted(path)
+	return e, err
 }
 
-// readClients reads the authorities of clients if their file has changed.
-func (e *Encryption) readClients() error {
-	if e.path == "" {
-		return nil
+// Refresh reads files again that have changed. After an error those in use stay in use.
+func (e *Encryption) Refresh() error {
+	err := e.own.Refresh()
+	if e.clients != nil {
+		err = errors.Join(err, e.clients.Refresh())
 	}
-	st, err := os.Stat(e.path)
-	if err != nil {
-		return err
-	}
-	if samefile.Unchanged(e.read, st) {
-		return nil
-	}
-	a, err := pemfile.ReadAuthorities(e.path)
-	if err != nil {
-		return err
-	}
-	e.read, e.clients = st, a
-	return nil
+	return err
 }
 
 // refresh has files that were renewed be used, and returns the authorities of clients. Those in use
@@ -68,7 +58,7 @@ func (e *Encryption) readClients() error {
 func (e *Encryption) refresh(failed func(error)) *x509.CertPool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	text, err := "", errors.Join(e.own.Refresh(), e.readClients())
+	text, err := "", e.Refresh()
 	if err != nil {
 		text = err.Error()
 	}
@@ -76,17 +66,18 @@ func (e *Encryption) refresh(failed func(error)) *x509.CertPool {
 		failed(err)
 	}
 	e.failed = text
-	return e.clients.Pool
+	return e.clients.Pool()
 }
 
 // Certificates returns the listener's own certificate, and the authority of its clients that ends
 // last, nil for none: those that the next connection has. What cannot be read the next connection
 // tells.
 func (e *Encryption) Certificates() (own, client *x509.Certificate) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	_, _ = e.own.Refresh(), e.readClients()
-	return e.own.All()[0].Leaf, e.clients.Last
+	_ = e.Refresh()
+	if e.clients != nil {
+		client = e.clients.Leaf()
+	}
+	return e.own.All()[0].Leaf, client
 }
 
 // config returns the settings of a connection. The handshake accepts clients without a certificate,
@@ -103,7 +94,7 @@ func (e *Encryption) config(failed func(error)) *tls.Config {
 }
 
 // asks reports whether clients can have the metrics by a certificate.
-func (e *Encryption) asks() bool { return e != nil && e.path != "" }
+func (e *Encryption) asks() bool { return e != nil && e.clients != nil }
 
 // verify returns why the certificate of a request does not let it have the metrics. It is verified
 // for each request: what ends, or is of an authority that was taken out of the file, ends on open

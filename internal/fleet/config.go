@@ -1,11 +1,9 @@
 package fleet
 
 import (
-	"bytes"
-	"crypto/tls"
-	"crypto/x509"
 	"reflect"
-	"slices"
+
+	"bailiwick/internal/pemfile"
 )
 
 // Config is what the operator decides.
@@ -35,8 +33,8 @@ func Default() Config { return Config{} }
 type Settings struct {
 	Config
 	Password    string
-	Roots       *x509.CertPool   // nil: the system's
-	Certificate *tls.Certificate // nil: none is shown
+	Roots       *pemfile.Trusted // nil: the system's
+	Certificate *pemfile.Own     // nil: none is shown
 	Secrets     []Secret         // the first one writes
 }
 
@@ -45,15 +43,6 @@ func (s *Settings) equal(o *Settings) bool {
 	mine, other := s.Config, o.Config
 	mine.Commands, mine.Node, other.Commands, other.Node = false, "", false, ""
 	return mine == other && s.Password == o.Password &&
-		reflect.DeepEqual(s.Secrets, o.Secrets) && (s.Roots == nil) == (o.Roots == nil) &&
-		(s.Roots == nil || s.Roots.Equal(o.Roots)) &&
-		slices.EqualFunc(s.chain(), o.chain(), bytes.Equal)
-}
-
-// chain returns the certificate that the store is shown, and those behind it, none without one.
-func (s *Settings) chain() [][]byte {
-	if s.Certificate == nil {
-		return nil
-	}
-	return s.Certificate.Certificate
+		reflect.DeepEqual(s.Secrets, o.Secrets) && s.Roots.Equal(o.Roots) &&
+		s.Certificate.Equal(o.Certificate)
 }

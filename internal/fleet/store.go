@@ -104,9 +104,9 @@ func OpenStore(s Settings) Store {
 			if s.TLSName == "" {
 				return d.DialContext(ctx, network, at)
 			}
-			t := &tls.Config{ServerName: s.TLSName, RootCAs: s.Roots}
-			if s.Certificate != nil {
-				t.Certificates = []tls.Certificate{*s.Certificate}
+			t := &tls.Config{ServerName: s.TLSName, RootCAs: s.Roots.Pool()}
+			if own := s.Certificate.Certificate(); own != nil {
+				t.Certificates = []tls.Certificate{*own}
 			}
 			return (&tls.Dialer{NetDialer: d, Config: t}).DialContext(ctx, network, at)
 		}}

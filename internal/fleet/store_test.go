@@ -4,11 +4,13 @@ import (
 	"bufio"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -17,10 +19,9 @@ import (
 
 	"github.com/valkey-io/valkey-go"
 
-	"bailiwick/internal/clock"
-	"bailiwick/internal/counter"
 	"bailiwick/internal/fleet"
 	"bailiwick/internal/lab/testtime"
+	"bailiwick/internal/pemfile"
 	"bailiwick/transport"
 )
 
@@ -283,7 +284,8 @@ func TestPublishingMayBeRefused(t *testing.T) {
 	}
 }
 
-// A store that demands a certificate is shown that of the settings, and another one after a reload.
+// A store that demands a certificate is shown that of the settings, and by the next connection the
+// one that has taken its place in the files.
 func TestStoreIsShownACertificate(t *testing.T) {
 	made := func(name string) *tls.Certificate {
 		c, err := transport.SelfSigned(time.Now(), []string{name}, nil)
@@ -292,7 +294,23 @@ func TestStoreIsShownACertificate(t *testing.T) {
 		}
 		return c.All()[0]
 	}
-	own, first, second := made("store.example"), made("first.example"), made("second.example")
+	own := made("store.example")
+	dir := t.TempDir()
+	renew := func(name string) {
+		c := made(name)
+		key, err := x509.MarshalPKCS8PrivateKey(c.PrivateKey)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for file, b := range map[string]pem.Block{"cert": {Type: "CERTIFICATE",
+			Bytes: c.Leaf.Raw}, "key": {Type: "PRIVATE KEY", Bytes: key}} {
+			path := filepath.Join(dir, file)
+			if err := errors.Join(os.WriteFile(path+".new", pem.EncodeToMemory(&b), 0o600),
+				os.Rename(path+".new", path)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
 	roots := x509.NewCertPool()
 	roots.AddCert(own.Leaf)
 	shown := make(chan string, 10)
@@ -303,18 +321,21 @@ func TestStoreIsShownACertificate(t *testing.T) {
 			return nil
 		}}, errs(""))
 	settings := fleet.Settings{Config: fleet.Config{Store: s.Addr().String(),
-		TLSName: "store.example"}, Roots: roots, Secrets: []fleet.Secret{{}}}
+		TLSName: "store.example"}, Roots: pemfile.Fixed(roots), Secrets: []fleet.Secret{{}}}
 	if err := s.open(t, settings).Put(t.Context(), something); err == nil ||
 		!strings.Contains(err.Error(), "certificate required") {
 		t.Errorf("without a certificate: %v", err)
 	}
-	f := fleet.New(fleet.Parts{Clock: clock.Real{}, Log: slog.New(slog.DiscardHandler),
-		Writes: &counter.Outcomes{}})
-	t.Cleanup(f.Close)
-	for _, c := range []*tls.Certificate{first, first, second} {
-		settings.Certificate = c
-		f.Use(settings)
-		if err := f.Write(t.Context(), something); err != nil {
+	renew("first.example")
+	var err error
+	settings.Certificate, err = pemfile.OpenOwn(filepath.Join(dir, "cert"),
+		filepath.Join(dir, "key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"first.example", "second.example"} {
+		renew(name)
+		if err := s.open(t, settings).Put(t.Context(), something); err != nil {
 			t.Error(err)
 		}
 	}

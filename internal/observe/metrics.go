@@ -534,12 +534,16 @@ var (
 	certificateStart = desc("certificate_start_timestamp_seconds",
 		"Unix time from which on the certificate is valid that "+
 			"bailiwick_certificate_expiry_timestamp_seconds has the end of.", certificateLabels...)
+	certificateStale = desc("certificate_stale",
+		"1 if the files of a certificate have changed and cannot be read as they are now, so that "+
+			"the one that they held before stays in use; 0 otherwise.", certificateLabels...)
 )
 
 // Describe implements prometheus.Collector.
 func (c certificates) Describe(ch chan<- *prometheus.Desc) {
 	ch <- certificateEnd
 	ch <- certificateStart
+	ch <- certificateStale
 }
 
 // Collect implements prometheus.Collector.
@@ -548,6 +552,11 @@ func (c certificates) Collect(ch chan<- prometheus.Metric) {
 		labels := []string{k.Key, strconv.Itoa(k.Index), k.Name(), k.From}
 		sendGauge(ch, certificateEnd, k.Leaf.NotAfter.Unix(), labels...)
 		sendGauge(ch, certificateStart, k.Leaf.NotBefore.Unix(), labels...)
+		stale := int64(0)
+		if k.Stale {
+			stale = 1
+		}
+		sendGauge(ch, certificateStale, stale, labels...)
 	}
 }
 

@@ -25,8 +25,8 @@ type Authorities struct {
 	Last *x509.Certificate
 }
 
-// ReadAuthorities returns the authorities in a file.
-func ReadAuthorities(path string) (a Authorities, err error) {
+// readAuthorities returns the authorities in a file.
+func readAuthorities(path string) (a Authorities, err error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return a, err
@@ -47,7 +47,7 @@ func ReadAuthorities(path string) (a Authorities, err error) {
 
 // Roots returns the pool of the authorities in a file.
 func Roots(path string) (*x509.CertPool, error) {
-	a, err := ReadAuthorities(path)
+	a, err := readAuthorities(path)
 	return a.Pool, err
 }
 

@@ -150,7 +150,7 @@ func TestReadAuthorities(t *testing.T) {
 		if err := os.WriteFile(path, []byte(text.String()), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		a, err := ReadAuthorities(path)
+		a, err := readAuthorities(path)
 		if err != nil || a.Last.SerialNumber.Int64() != c.last+10 {
 			t.Errorf("%v: %v, %v", c.days, a.Last, err)
 		}

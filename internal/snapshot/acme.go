@@ -25,7 +25,7 @@ func loadACME(cfg *config.Config, keys map[string]*secondary.Key) (s acme.Settin
 	}
 	var err error
 	if s.TLSRoots != "" {
-		s.Roots, err = pemfile.Roots(s.TLSRoots)
+		s.Roots, err = pemfile.OpenTrusted(s.TLSRoots)
 		wrong("tls.acme.ca", "ca of the authority", err)
 	}
 	if s.EABSecretFile != "" {

@@ -20,7 +20,7 @@ func loadAdmin(cfg *config.Config) (*console.Encryption, config.Findings) {
 	if err != nil {
 		return nil, config.Findings{cfg.Error(key, "%v", err)}
 	}
-	found := aboutCertificate(cfg, key, file, own.All()[0])
+	found := aboutCertificate(cfg, key, file, own.All()[0].Leaf)
 	e, err := console.NewEncryption(own, c.ClientCA)
 	if err != nil {
 		return nil, append(found, cfg.Error("admin.client_ca", "%v", err))

@@ -3,7 +3,7 @@
 package snapshot
 
 import (
-	"crypto/tls"
+	"crypto/x509"
 	"net/netip"
 	"time"
 
@@ -30,7 +30,7 @@ func LoadCertificates(cfg *config.Config) (transport.CertificateSource, config.F
 			found = append(found, cfg.Error(key, "%v", err))
 			continue
 		}
-		found = append(found, aboutCertificate(cfg, key, f, one.All()[0])...)
+		found = append(found, aboutCertificate(cfg, key, f, one.All()[0].Leaf)...)
 	}
 	switch {
 	case !cfg.Encrypted() || found.Err() != nil:
@@ -54,20 +54,20 @@ func LoadCertificates(cfg *config.Config) (transport.CertificateSource, config.F
 
 // aboutCertificate finds what is dangerous about one that can be used.
 func aboutCertificate(cfg *config.Config, key string, f transport.CertificateFile,
-	c *tls.Certificate) (found config.Findings) {
+	leaf *x509.Certificate) (found config.Findings) {
 	now := time.Now()
-	switch end := c.Leaf.NotAfter; {
+	switch end := leaf.NotAfter; {
 	case now.After(end):
 		found = append(found, cfg.Warning(key,
 			"certificate %s has expired on %s: it will not be trusted", f.Certificate,
 			end.Format(time.DateOnly)))
-	case transport.EndsSoon(c.Leaf, now, certificateSoon):
+	case transport.EndsSoon(leaf, now, certificateSoon):
 		found = append(found, cfg.Warning(key, "certificate %s expires on %s", f.Certificate,
 			end.Format(time.DateOnly)))
-	case now.Before(c.Leaf.NotBefore):
+	case now.Before(leaf.NotBefore):
 		found = append(found, cfg.Warning(key,
 			"certificate %s begins on %s: it will not be trusted",
-			f.Certificate, c.Leaf.NotBefore.Format(time.DateOnly)))
+			f.Certificate, leaf.NotBefore.Format(time.DateOnly)))
 	}
 	if secrets.Exposed(f.Key) {
 		found = append(found, cfg.Warning(key, "key %s can be read by everybody on this machine",

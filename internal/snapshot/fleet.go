@@ -39,13 +39,12 @@ func loadFleet(cfg *config.Config) (s fleet.Settings, found config.Findings) {
 		wrong("fleet.password_file", "password", err)
 	}
 	if s.TLSRoots != "" {
-		s.Roots, err = pemfile.Roots(s.TLSRoots)
+		s.Roots, err = pemfile.OpenTrusted(s.TLSRoots)
 		wrong("fleet.tls_ca", "tls_ca", err)
 	}
 	if s.TLSCertificate != "" && s.TLSKey != "" {
-		pair, err := pemfile.KeyPair(s.TLSCertificate, s.TLSKey)
+		s.Certificate, err = pemfile.OpenOwn(s.TLSCertificate, s.TLSKey)
 		wrong("fleet.tls_certificate", "certificate", err)
-		s.Certificate = &pair
 	}
 	return s, slices.Concat(found, exposed(cfg, "fleet.secret_file", s.SecretFile),
 		exposed(cfg, "fleet.password_file", s.PasswordFile))

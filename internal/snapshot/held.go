@@ -60,7 +60,7 @@ func complete(cfg *config.Config, h *config.HeldZone, keys map[string]*secondary
 		z.TLS = &secondary.TLS{Name: h.TLSName}
 	}
 	if h.TLSRoots != "" {
-		roots, err := pemfile.Roots(h.TLSRoots)
+		roots, err := pemfile.OpenTrusted(h.TLSRoots)
 		if err != nil {
 			found = append(found, cfg.Error(h.Key+".tls_ca", "tls_ca of zone %s: %v", z.Name,
 				err))

@@ -16,8 +16,27 @@ import (
 // namedFile is a file with certificates, by the key that names it.
 type namedFile struct{ key, path string }
 
-// authorityFiles returns the files of authorities, but for that of the admin listener's clients,
-// which is read again when it changes.
+// Named are the files of a certificate, or of authorities, that a configuration names for questions
+// to others. They are read again when they change.
+type Named struct {
+	Key   string // of the configuration
+	files renewed
+}
+
+// renewed is a certificate, or authorities, as they are in their files at the moment.
+type renewed interface {
+	Refresh() error
+	Leaf() *x509.Certificate
+}
+
+// Refresh reads the files again if they have changed. After an error the certificate is the one
+// from before, and that of the next handshakes.
+func (n *Named) Refresh() error { return n.files.Refresh() }
+
+// Leaf returns the certificate, or the authority that ends last.
+func (n *Named) Leaf() *x509.Certificate { return n.files.Leaf() }
+
+// authorityFiles returns the files of authorities, but for that of the admin listener's clients.
 func authorityFiles(cfg *config.Config) (all []namedFile) {
 	add := func(key, path string) {
 		if f := (namedFile{key, path}); path != "" && !slices.Contains(all, f) {
@@ -69,22 +88,20 @@ func shown(cfg *config.Config) (keys []string, files []transport.CertificateFile
 	return keys, files
 }
 
-// loadNamed returns the certificates that a configuration names and that stay as they are until it
-// is loaded again. What cannot be read is found by who uses it.
-func loadNamed(cfg *config.Config) (all []transport.NamedCertificate, found config.Findings) {
+// loadNamed returns the certificates that a configuration names for questions to others. What
+// cannot be read is found by who uses it.
+func loadNamed(cfg *config.Config) (all []Named, found config.Findings) {
 	keys, files := shown(cfg)
 	for i, f := range files {
-		if pair, err := pemfile.KeyPair(f.Certificate, f.Key); err == nil {
-			all = append(all, transport.NamedCertificate{Key: keys[i], From: transport.FromFile,
-				Leaf: pair.Leaf})
-			found = append(found, aboutCertificate(cfg, keys[i], f, &pair)...)
+		if own, err := pemfile.OpenOwn(f.Certificate, f.Key); err == nil {
+			all = append(all, Named{keys[i], own})
+			found = append(found, aboutCertificate(cfg, keys[i], f, own.Leaf())...)
 		}
 	}
 	for _, f := range authorityFiles(cfg) {
-		if r, err := pemfile.ReadAuthorities(f.path); err == nil {
-			all = append(all, transport.NamedCertificate{Key: f.key, From: transport.FromFile,
-				Leaf: r.Last})
-			found = append(found, aboutAuthority(cfg, f, r.Last)...)
+		if r, err := pemfile.OpenTrusted(f.path); err == nil {
+			all = append(all, Named{f.key, r})
+			found = append(found, aboutAuthority(cfg, f, r.Leaf())...)
 		}
 	}
 	return all, found
@@ -108,23 +125,30 @@ func aboutAuthority(cfg *config.Config, f namedFile, last *x509.Certificate) con
 // they are now, those of them that an authority issues, and all others that it names.
 func (s *Snapshot) InForce(listeners, issued transport.CertificateSource) (
 	all []transport.NamedCertificate) {
+	stale := listeners != nil && listeners.Refresh() != nil
 	for _, c := range certificatesOf(listeners) {
-		key, from := "tls.certificates", transport.FromFile
+		named := transport.NamedCertificate{Key: "tls.certificates", From: transport.FromFile,
+			Leaf: c.Leaf, Stale: stale}
 		if slices.Contains(certificatesOf(issued), c) {
-			key, from = "tls.acme", transport.FromAuthority
+			named.Key, named.From, named.Stale = "tls.acme", transport.FromAuthority, false
 		}
-		all = append(all, transport.NamedCertificate{Key: key, From: from, Leaf: c.Leaf})
+		all = append(all, named)
 	}
 	if s.Admin != nil {
+		stale := s.Admin.Refresh() != nil
 		own, clients := s.Admin.Certificates()
 		all = append(all, transport.NamedCertificate{Key: "admin.tls_certificate",
-			From: transport.FromFile, Leaf: own})
+			From: transport.FromFile, Leaf: own, Stale: stale})
 		if clients != nil {
 			all = append(all, transport.NamedCertificate{Key: "admin.client_ca",
-				From: transport.FromFile, Leaf: clients})
+				From: transport.FromFile, Leaf: clients, Stale: stale})
 		}
 	}
-	all = append(all, s.Named...)
+	for _, n := range s.Named {
+		err := n.Refresh()
+		all = append(all, transport.NamedCertificate{Key: n.Key, From: transport.FromFile,
+			Leaf: n.Leaf(), Stale: err != nil})
+	}
 	place := map[string]int{} // no two are the same series of a metric
 	for i := range all {
 		all[i].Index = place[all[i].Key]

@@ -50,8 +50,7 @@ type Snapshot struct {
 	Fetched          []weblist.List      // block lists by URL
 	Tokens           *console.Tokens     // of the API; nil for none
 	Admin            *console.Encryption // of the admin listener; nil for none
-	// Named are certificates that it names for its questions to others; see InForce.
-	Named []transport.NamedCertificate
+	Named            []Named             // certificates for its questions to others; see InForce
 	// Keys are those of zones.tsig_keys, by their names with the final dot.
 	Keys map[string]*secondary.Key
 	// Fleet has the store by which servers share their caches, and its secrets.
@@ -154,7 +153,7 @@ func loadZone(cfg *config.Config, z *config.Zone) (zone resolver.Zone, ok bool,
 	peer := *z.Peer
 	var err error
 	if z.TLSRoots != "" {
-		if peer.Roots, err = pemfile.Roots(z.TLSRoots); err != nil {
+		if peer.Roots, err = pemfile.OpenTrusted(z.TLSRoots); err != nil {
 			found = append(found, cfg.Error(z.Key+".tls_ca", "tls_ca of zone %s: %v", z.Name, err))
 		}
 		zone.Peer = &peer
@@ -166,11 +165,11 @@ func loadZone(cfg *config.Config, z *config.Zone) (zone resolver.Zone, ok bool,
 	}
 	if f := z.TLSCertificate; f.Certificate != "" {
 		key := z.Key + ".tls_certificate"
-		if s, err := transport.LoadCertificates([]transport.CertificateFile{f}); err != nil {
-			found = append(found, cfg.Error(key, "zone %s: %v", z.Name, err))
-		} else {
-			peer.Certificate, zone.Peer = s.All()[0], &peer
+		if peer.Certificate, err = pemfile.OpenOwn(f.Certificate, f.Key); err != nil {
+			found = append(found, cfg.Error(key, "zone %s: certificate %s: %v", z.Name,
+				f.Certificate, err))
 		}
+		zone.Peer = &peer
 	}
 	return zone, true, found
 }

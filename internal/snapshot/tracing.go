@@ -25,13 +25,12 @@ func loadTracing(cfg *config.Config) (s tracing.Settings, found config.Findings)
 		wrong("tracing.headers_file", "header fields", err)
 	}
 	if s.TLSRoots != "" {
-		s.Roots, err = pemfile.Roots(s.TLSRoots)
+		s.Roots, err = pemfile.OpenTrusted(s.TLSRoots)
 		wrong("tracing.tls_ca", "tls_ca", err)
 	}
 	if s.TLSCertificate != "" && s.TLSKey != "" {
-		pair, err := pemfile.KeyPair(s.TLSCertificate, s.TLSKey)
+		s.Certificate, err = pemfile.OpenOwn(s.TLSCertificate, s.TLSKey)
 		wrong("tracing.tls_certificate", "certificate", err)
-		s.Certificate = &pair
 	}
 	return s, append(found, exposed(cfg, "tracing.headers_file", s.HeadersFile)...)
 }

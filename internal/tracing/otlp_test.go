@@ -18,6 +18,7 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 
+	"bailiwick/internal/pemfile"
 	"bailiwick/internal/recorder"
 )
 
@@ -191,15 +192,17 @@ func TestOTLPMaxBody(t *testing.T) {
 	})
 }
 
-// Settings differ if what the files hold does: a token or a certificate that was changed is used
-// after a reload. Elsewhere it takes a restart (open-telemetry/opentelemetry-go 4683,
-// opentelemetry-swift 651, opentelemetry-js 5215).
+// Settings differ if the token in their file does, or the files of certificates are others: both
+// are used after a reload, and what is changed in files of certificates without one. Elsewhere it
+// takes a restart (open-telemetry/opentelemetry-go 4683, opentelemetry-swift 651,
+// opentelemetry-js 5215).
 func TestSettingsDifferByTheirFiles(t *testing.T) {
 	a := Settings{Headers: http.Header{"Authorization": {"a"}}}
 	pool := x509.NewCertPool()
 	for i, b := range []Settings{{}, {Headers: http.Header{"Authorization": {"b"}}},
-		{Headers: a.Headers, Config: Config{Gzip: true}}, {Headers: a.Headers, Roots: pool},
-		{Headers: a.Headers, Certificate: &tls.Certificate{Certificate: [][]byte{{1}}}}} {
+		{Headers: a.Headers, Config: Config{Gzip: true}},
+		{Headers: a.Headers, Roots: pemfile.Fixed(pool)},
+		{Headers: a.Headers, Certificate: &pemfile.Own{}}} {
 		if a.Equal(b) || b.Equal(a) || !b.Equal(b) {
 			t.Errorf("settings %d", i)
 		}

@@ -8,8 +8,6 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"fmt"
 	"io"
 	"log/slog"
@@ -30,6 +28,7 @@ import (
 
 	"bailiwick/internal/counter"
 	"bailiwick/internal/guard"
+	"bailiwick/internal/pemfile"
 	"bailiwick/internal/querylog"
 	"bailiwick/internal/recorder"
 	"bailiwick/internal/trouble"
@@ -54,16 +53,14 @@ type Config struct {
 type Settings struct {
 	Config
 	Headers     http.Header
-	Roots       *x509.CertPool
-	Certificate *tls.Certificate
+	Roots       *pemfile.Trusted // nil: the system's
+	Certificate *pemfile.Own     // nil: none is shown
 }
 
 // Equal reports whether two settings are the same, with what is in the files that they name.
 func (s Settings) Equal(o Settings) bool {
 	return s.Config == o.Config && maps.EqualFunc(s.Headers, o.Headers, slices.Equal) &&
-		s.Roots.Equal(o.Roots) && (s.Certificate == nil) == (o.Certificate == nil) &&
-		(s.Certificate == nil ||
-			slices.EqualFunc(s.Certificate.Certificate, o.Certificate.Certificate, bytes.Equal))
+		s.Roots.Equal(o.Roots) && s.Certificate.Equal(o.Certificate)
 }
 
 // Default returns the configuration of an operator who has decided nothing.
