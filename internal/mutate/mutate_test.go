@@ -106,7 +106,7 @@ func TestOutcomes(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if err := r.baselines(all); err != nil {
+	if err := r.baselines(all, nil); err != nil {
 		t.Fatal(err)
 	}
 	usual, err := usualCache()

@@ -42,6 +42,7 @@ type runner struct {
 	scratch string // a folder of its own
 	limit   string // how long a test may take
 	cache   *buildCache
+	tests   testPackages
 	all     map[string]*mutant
 }
 
@@ -71,19 +72,18 @@ func (r *runner) try(m *mutant) (outcome, error) {
 	return harmless, nil
 }
 
-// run runs the first mutant's test without the rules of all, and reports whether it failed.
+// run runs the first mutant's test without the rules of all, and reports whether it failed. The
+// test is built alone; where that does not build, as are names that say something else than what
+// they seem to, it is built with all tests of its package.
 func (r *runner) run(name string, ms ...*mutant) (noticed bool, err error) {
-	overlay, err := r.overlay(name, ms)
-	if err != nil {
-		return false, err
-	}
 	m := ms[0]
-	out, err := r.cache.use(func() (string, error) {
-		return r.goTest(r.cache.dir, "-overlay="+overlay, "-run="+pattern(m.test), m.pkg)
-	})
+	out, err := r.runWith(name, ms, true)
+	if unbuilt(out) {
+		out, err = r.runWith(name, ms, false)
+	}
 	var exit *exec.ExitError
 	switch {
-	case strings.Contains(out, "[build failed]"), strings.Contains(out, "[setup failed]"):
+	case unbuilt(out):
 		return false, fmt.Errorf("%s: mutant %s does not build:\n%s", m.where, name, out)
 	case strings.Contains(out, "panic: test timed out") && !m.hangs:
 		return false, fmt.Errorf("%s: mutant %s: %s does not end. If that is how it "+
@@ -96,14 +96,41 @@ func (r *runner) run(name string, ms ...*mutant) (noticed bool, err error) {
 	return false, fmt.Errorf("%s: mutant %s: %w\n%s", m.where, name, err, out)
 }
 
+// runWith runs the first mutant's test without the rules of all, and returns what it says.
+func (r *runner) runWith(name string, ms []*mutant, alone bool) (string, error) {
+	overlay, err := r.overlay(name, ms, alone)
+	if err != nil {
+		return "", err
+	}
+	return r.cache.use(func() (string, error) {
+		return r.goTest(r.cache.dir, "-overlay="+overlay, "-run="+pattern(ms[0].test), ms[0].pkg)
+	})
+}
+
+// unbuilt reports whether the go command could not build the test.
+func unbuilt(out string) bool {
+	return strings.Contains(out, "[build failed]") || strings.Contains(out, "[setup failed]")
+}
+
 // overlay writes the files without the rules, and what tells the go command to take them in place
-// of those of the tree (go help build, -overlay).
-func (r *runner) overlay(name string, ms []*mutant) (string, error) {
+// of those of the tree (go help build, -overlay). With alone, they have the first one's test and no
+// other.
+func (r *runner) overlay(name string, ms []*mutant, alone bool) (string, error) {
 	dir := filepath.Join(r.scratch, name)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return "", err
 	}
 	edited := map[string]string{}
+	if alone {
+		tests, err := r.tests.of(filepath.Join(r.root, ms[0].pkg))
+		if err != nil {
+			return "", err
+		}
+		edited = tests.lean(ms[0].test)
+		for _, m := range ms {
+			delete(edited, filepath.Join(r.root, m.file)) // a rule of a test's own
+		}
+	}
 	for _, m := range ms {
 		file := filepath.Join(r.root, m.file)
 		src, ok := edited[file]
@@ -145,7 +172,7 @@ func (r *runner) baseline(pkg string, tests []string) error {
 	}
 	out, err := r.goTest("", "-v", "-run=^("+strings.Join(roots, "|")+")$", pkg)
 	for _, t := range tests {
-		if !strings.Contains(out, "--- PASS: "+strings.ReplaceAll(t, " ", "_")+" (") {
+		if !strings.Contains(out, "--- PASS: "+spoken(t)+" (") {
 			err = errors.Join(err, fmt.Errorf("%s: %s does not pass with all rules in place", pkg,
 				t))
 		}
@@ -173,11 +200,14 @@ func (r *runner) goTest(cache string, args ...string) (string, error) {
 	return string(out), err
 }
 
+// spoken returns the name of a test as go test says it.
+func spoken(test string) string { return strings.ReplaceAll(test, " ", "_") }
+
 // pattern returns what go test -run takes for one test, or one of its subtests.
 func pattern(test string) string {
 	parts := strings.Split(test, "/")
 	for i, p := range parts {
-		parts[i] = "^" + regexp.QuoteMeta(strings.ReplaceAll(p, " ", "_")) + "$"
+		parts[i] = "^" + regexp.QuoteMeta(spoken(p)) + "$"
 	}
 	return strings.Join(parts, "/")
 }
