@@ -85,7 +85,7 @@ var allowed = map[string][]string{
 		"internal/trouble"},
 	"internal/expiry": {"wire", "internal/clock", "internal/trouble"},
 	"internal/incident": {"wire", "internal/cause", "internal/clock", "internal/guard",
-		"internal/rest", "internal/trouble"},
+		"internal/rest", "internal/rounds", "internal/trouble"},
 	"internal/recorder": {"wire", "internal/cause", "internal/event"},
 	"internal/explain":  {"wire", "internal/cause", "internal/event", "resolver", "validator"},
 	"internal/trouble":  {},

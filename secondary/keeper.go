@@ -223,7 +223,7 @@ func (k *Keeper) Close() {
 	changed := k.saves.Changed()
 	k.mu.Unlock()
 	if changed {
-		k.save()
+		_ = k.saves.Save(&k.mu, k.save) // it is logged
 	}
 }
 
@@ -244,18 +244,11 @@ func (k *Keeper) begin() (idle bool) {
 		k.busy++
 		k.rounds.Go(func() { aside.InPieces(func() { k.check(h) }) }, func() { k.ended(h) })
 	}
-	if k.parts.State != nil && k.saves.Begin(now, saveEvery) {
-		k.rounds.Go(k.save, k.saved)
+	if k.parts.State != nil {
+		k.rounds.Save(&k.saves, &k.mu, k.parts.Clock.Now, saveEvery, k.save)
 	}
 	return len(*k.zones.Load()) == 0 && (!k.saves.Changed() || k.parts.State == nil) &&
 		!k.saves.Running()
-}
-
-// saved notes the end of a save.
-func (k *Keeper) saved() {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.saves.End(k.parts.Clock.Now())
 }
 
 // expire notes that a copy has expired, and lets its memory go; what is left is the serial.

@@ -16,7 +16,7 @@ import (
 
 // save writes all copies that are in use: their number, and of each the name, the time of day at
 // which it was confirmed, what its digest is, and the records.
-func (k *Keeper) save() {
+func (k *Keeper) save() error {
 	type saved struct {
 		name string
 		at   time.Time
@@ -24,7 +24,6 @@ func (k *Keeper) save() {
 	}
 	var all []saved
 	k.mu.Lock()
-	k.saves.Take()
 	ahead := k.parts.Clock.Ahead()
 	for name, h := range *k.zones.Load() {
 		if c := h.copy.Load(); c != nil {
@@ -32,7 +31,7 @@ func (k *Keeper) save() {
 		}
 	}
 	k.mu.Unlock()
-	err := k.parts.State.Save(state.Zones, func(w io.Writer) error {
+	return k.parts.State.Save(state.Zones, func(w io.Writer) error {
 		head := binary.BigEndian.AppendUint16(nil, uint16(len(all)))
 		if _, err := w.Write(head); err != nil {
 			return err
@@ -49,12 +48,6 @@ func (k *Keeper) save() {
 		}
 		return nil
 	})
-	if err != nil {
-		return // it is logged
-	}
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.saves.Succeed()
 }
 
 // load takes the copies on disk to use, as far as they are those of zones that are kept, have not

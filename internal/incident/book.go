@@ -17,6 +17,7 @@ import (
 	"bailiwick/internal/clock"
 	"bailiwick/internal/guard"
 	"bailiwick/internal/rest"
+	"bailiwick/internal/rounds"
 	"bailiwick/internal/trouble"
 	"bailiwick/wire"
 )
@@ -79,7 +80,7 @@ type Book struct {
 	total   time.Duration           // of all recoveries
 	windows []Window
 	lines   trouble.Lines
-	changed bool // since the last saving
+	saves   rounds.Saves
 }
 
 // counted is what incidents are counted by.
@@ -241,7 +242,7 @@ func (b *Book) drop(r *record) {
 	if !r.open.Load() {
 		return
 	}
-	b.changed = true
+	b.saves.Change()
 	b.open.Add(-1)
 	list := slices.DeleteFunc(b.zones[r.name], func(o *record) bool { return o == r })
 	if b.zones[r.name] = list; len(list) == 0 {
@@ -263,7 +264,8 @@ func (b *Book) opened(r *record, q wire.Question) {
 	if r.open.Load() || b.records[r.key] != r {
 		return
 	}
-	r.question, r.quiet, b.changed = q, b.maintained(r.name), true
+	r.question, r.quiet = q, b.maintained(r.name)
+	b.saves.Change()
 	b.enter(r)
 	b.counts[counted{r.cause.Kind(), Open}]++
 	level := slog.LevelWarn

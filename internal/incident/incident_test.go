@@ -350,7 +350,7 @@ func TestIncidentsOutliveARestart(t *testing.T) {
 // A save that ends in a panic, and one that fails, leave what is to be saved as it is.
 func TestSaveThatPanicsIsMadeAgain(t *testing.T) {
 	w := newWorld(t)
-	w.changed = true
+	w.saves.Change()
 	save := w.p.Save
 	w.p.Save = func(func(io.Writer) error) error { panic("the disk") }
 	func() {

@@ -23,21 +23,15 @@ type page struct {
 }
 
 // save saves the book, and returns why it could not.
-func (b *Book) save() error {
+func (b *Book) save() error { return b.saves.Save(&b.mu, b.write) }
+
+// write writes the book.
+func (b *Book) write() error {
 	p := page{Open: b.List(wire.MustParseName("."), false), Maintenance: b.Maintenance()}
 	b.mu.Lock()
 	p.Ended = append(p.Ended, b.ended...)
-	b.changed = false
 	b.mu.Unlock()
-	saved := false
-	defer func() { // a panic may have ended it
-		b.mu.Lock()
-		b.changed = b.changed || !saved
-		b.mu.Unlock()
-	}()
-	err := b.p.Save(func(w io.Writer) error { return json.NewEncoder(w).Encode(p) })
-	saved = err == nil
-	return err
+	return b.p.Save(func(w io.Writer) error { return json.NewEncoder(w).Encode(p) })
 }
 
 // load reads what an earlier process has saved. Incidents that were open are asked about at once.

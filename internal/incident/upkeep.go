@@ -88,7 +88,8 @@ func (b *Book) noted(r *record, f *cause.Failure, now time.Time) {
 		failed := r.first.Add(time.Duration(r.last.Load()))
 		switch {
 		case r.good.IsZero() || r.good.Before(failed):
-			r.good, b.changed = now, true
+			r.good = now
+			b.saves.Change()
 		case now.Sub(r.good) >= settle:
 			b.end(r, Mended, now)
 			return
@@ -170,7 +171,7 @@ func (b *Book) incident(r *record) Incident {
 func (b *Book) dirty() bool {
 	b.mu.RLock()
 	defer b.mu.RUnlock()
-	return b.changed || b.open.Load() > 0
+	return b.saves.Changed() || b.open.Load() > 0
 }
 
 // within reports whether an incident is of a zone at or below another.

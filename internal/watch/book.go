@@ -55,7 +55,7 @@ type Book struct {
 	all     uint64 // responses when overall was added to last
 	failed  uint64 // those of them that failed validation
 	busy    int    // probes that are under way
-	changed bool
+	saves   rounds.Saves
 	saved   time.Time
 }
 
@@ -115,7 +115,7 @@ func (b *Book) Configure(c Config) {
 		z.cfg, z.due = cfg, earlier(z.due, now.Add(c.Interval))
 		b.zones = append(b.zones, z)
 	}
-	b.changed = true
+	b.saves.Change()
 	b.rounds.Wake()
 }
 
@@ -170,7 +170,7 @@ func (b *Book) round() (idle bool) {
 			b.rounds.Go(func() { b.probe(b.rounds.Context(), z) }, func() { b.done(z) })
 		}
 	}
-	save := b.changed && now.Sub(b.saved) >= saveEvery
+	save := b.saves.Changed() && now.Sub(b.saved) >= saveEvery
 	idle = len(b.zones) == 0
 	b.mu.Unlock()
 	if save {
@@ -196,7 +196,8 @@ func (b *Book) sample() {
 	more, bad := all-b.all, failed-b.failed
 	if more > 0 && bad <= more {
 		b.overall = b.overall.add(clock.Wall(b.p.Clock), more-bad, bad)
-		b.all, b.failed, b.changed = all, failed, true
+		b.all, b.failed = all, failed
+		b.saves.Change()
 	}
 }
 
@@ -232,7 +233,7 @@ func (b *Book) noted(z *zone, l *look) {
 			z.Set, z.Expires = set, at
 		}
 	}
-	b.changed = true
+	b.saves.Change()
 	b.mu.Unlock()
 	if turned {
 		b.tellTurn(&cfg, l, lasted)

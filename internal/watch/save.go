@@ -19,29 +19,25 @@ type page struct {
 }
 
 // save saves the book, and returns why it could not.
-func (b *Book) save() error {
+func (b *Book) save() error { return b.saves.Save(&b.mu, b.write) }
+
+// write writes the book.
+func (b *Book) write() error {
 	b.mu.Lock()
-	b.changed, b.saved = false, b.p.Clock.Now()
+	b.saved = b.p.Clock.Now()
 	p := page{Overall: b.overall, Zones: map[string]*record{}}
 	for _, z := range b.zones {
 		p.Zones[z.cfg.Name.String()] = &z.record
 	}
 	text, err := json.Marshal(p) // while nobody changes it
 	b.mu.Unlock()
-	saved := false
-	defer func() { // a panic may have ended it
-		b.mu.Lock()
-		b.changed = b.changed || !saved
-		b.mu.Unlock()
-	}()
-	if err == nil {
-		err = b.p.Save(func(w io.Writer) error {
-			_, err := w.Write(text)
-			return err
-		})
+	if err != nil {
+		return err
 	}
-	saved = err == nil
-	return err
+	return b.p.Save(func(w io.Writer) error {
+		_, err := w.Write(text)
+		return err
+	})
 }
 
 // load reads what an earlier process has saved.

@@ -271,18 +271,18 @@ func TestWatchedRestart(t *testing.T) {
 // A save that ends in a panic leaves what is to be saved as it is.
 func TestSaveThatPanicsIsMadeAgain(t *testing.T) {
 	w := newWorld(t, lab.Zone{})
-	w.changed = true
+	w.saves.Change()
 	save := w.p.Save
 	w.p.Save = func(func(io.Writer) error) error { panic("the disk") }
 	func() {
 		defer func() { _ = recover() }()
 		_ = w.save()
 	}()
-	if !w.changed {
+	if !w.saves.Changed() {
 		t.Error("a panic counts as a save")
 	}
 	w.p.Save = save
-	if err := w.save(); err != nil || w.changed {
+	if err := w.save(); err != nil || w.saves.Changed() {
 		t.Errorf("it is not saved: %v", err)
 	}
 }

@@ -24,10 +24,9 @@ type entry struct {
 }
 
 // save writes all texts.
-func (k *Keeper) save() {
+func (k *Keeper) save() error {
 	var all []entry
 	k.mu.Lock()
-	k.saves.Take()
 	ahead := k.parts.Clock.Ahead()
 	for _, h := range k.lists {
 		if t := h.text; t != nil {
@@ -36,7 +35,7 @@ func (k *Keeper) save() {
 		}
 	}
 	k.mu.Unlock()
-	err := k.parts.State.Save(state.Lists, func(w io.Writer) error {
+	return k.parts.State.Save(state.Lists, func(w io.Writer) error {
 		e := gob.NewEncoder(w)
 		for i := range all {
 			if err := e.Encode(&all[i]); err != nil {
@@ -45,12 +44,6 @@ func (k *Keeper) save() {
 		}
 		return nil
 	})
-	if err != nil {
-		return // it is logged
-	}
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.saves.Succeed()
 }
 
 // Load takes the texts on disk to use, as far as they are of lists that are kept.

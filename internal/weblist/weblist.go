@@ -169,7 +169,7 @@ func (k *Keeper) Close() {
 	changed := k.saves.Changed()
 	k.mu.Unlock()
 	if changed {
-		k.save()
+		_ = k.saves.Save(&k.mu, k.save) // it is logged
 	}
 }
 
@@ -193,18 +193,11 @@ func (k *Keeper) begin() (idle bool) {
 		k.fresh, k.changing = time.Time{}, true
 		k.rounds.Go(k.parts.Changed, k.changed)
 	}
-	if k.parts.State != nil && k.saves.Begin(now, saveEvery) {
-		k.rounds.Go(k.save, k.saved)
+	if k.parts.State != nil {
+		k.rounds.Save(&k.saves, &k.mu, k.parts.Clock.Now, saveEvery, k.save)
 	}
 	return len(k.lists) == 0 && k.fresh.IsZero() && !k.changing &&
 		(!k.saves.Changed() || k.parts.State == nil) && !k.saves.Running()
-}
-
-// saved notes the end of a save.
-func (k *Keeper) saved() {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.saves.End(k.parts.Clock.Now())
 }
 
 // changed notes that a new text is in use.
