@@ -3,4 +3,4 @@
 package simulate_test
 
 // usualSeeds is how many worlds are played if nobody asks for more.
-const usualSeeds = 800
+const usualSeeds = 300
