@@ -189,34 +189,44 @@ func (m *Message) adoptSignatures() {
 		limit.AdoptedSignatures.Met()
 		return
 	}
+	if m.Question.Type == TypeRRSIG {
+		return // they are the answer
+	}
 	for _, from := range sections {
 		kept := (*from)[:0]
 		for _, s := range *from {
-			adopted := false
-			covered := s.key().typ
-			// RRSIGs are not signed themselves (RFC 4035, section 2.2).
-			if s.Type == TypeRRSIG && covered != TypeRRSIG {
-				for _, to := range sections {
-					if o := Find(*to, s.Name, covered); o != nil && m.Question.Type != TypeRRSIG {
-						for sig := range s.Data.All() {
-							if len(o.Sigs) > maxAdoptedSigs {
-								limit.AdoptedSignatures.Met()
-								break
-							}
-							if !o.Sigs.Has(sig) {
-								o.Sigs = o.Sigs.Append(sig)
-							}
-						}
-						adopted = true
-					}
-				}
-			}
-			if !adopted {
+			if !adopted(s, sections) {
 				kept = append(kept, s)
 			}
 		}
 		*from = kept
 	}
+}
+
+// adopted adds RRSIGs to the sets that they cover, and reports whether there is one. RRSIGs are not
+// signed themselves (RFC 4035, section 2.2).
+func adopted(s *RRset, sections []*[]*RRset) (found bool) {
+	covered := s.key().typ
+	if s.Type != TypeRRSIG || covered == TypeRRSIG {
+		return false
+	}
+	for _, to := range sections {
+		o := Find(*to, s.Name, covered)
+		if o == nil {
+			continue
+		}
+		found = true
+		for sig := range s.Data.All() {
+			if len(o.Sigs) > maxAdoptedSigs {
+				limit.AdoptedSignatures.Met()
+				break
+			}
+			if !o.Sigs.Has(sig) {
+				o.Sigs = o.Sigs.Append(sig)
+			}
+		}
+	}
+	return found
 }
 
 // FullRCode joins the header's RCODE with EDNS's upper bits.
