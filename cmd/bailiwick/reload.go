@@ -172,24 +172,11 @@ func (r *running) reload() (map[string]any, error) {
 
 // replace puts a configuration in use, as reload says. Whatever can fail comes first.
 func (r *running) replace(read func() (*config.Config, config.Findings, error)) (*outcome, error) {
-	var cfg *config.Config
-	var found, more config.Findings
-	var err error
-	aside.InPieces(func() { cfg, found, err = read() })
+	p, found, err := loadAside(read)
 	if err != nil {
 		return nil, err
 	}
-	var p *snapshot.Snapshot
-	aside.InPieces(func() { p, more = snapshot.Load(cfg) })
-	// Serve starts even where an anchor can match no key, and says so: a machine without DNS is
-	// worse. Here the configuration in use is better, so any error refuses the new one.
-	if found = append(found, more...).Sorted(); len(found.Errors()) > 0 {
-		var errs []error
-		for _, f := range found.Errors() {
-			errs = append(errs, f)
-		}
-		return nil, errors.Join(errs...)
-	}
+	cfg := p.Config
 	old := r.now()
 	aside.InPieces(func() { p.TakeLists(r.lists.Text) })
 	p.TakeMembers(r.members(p))
@@ -230,6 +217,62 @@ func (r *running) replace(read func() (*config.Config, config.Findings, error)) 
 
 	// From here on nothing fails.
 	move()
+	r.settle(p, configured)
+	next = r.installWithRules(next)
+	r.follower.Refresh() // a zone may have been asked meanwhile, and judged by the old anchors
+	r.joinFleet()
+	for _, l := range opened {
+		l.Start(l.handler)
+	}
+	gone := slices.DeleteFunc(slices.Clone(old.listeners), func(l listening) bool {
+		return slices.ContainsFunc(next.listeners, func(n listening) bool {
+			return n.Listener == l.Listener
+		})
+	})
+	for _, l := range gone {
+		o.closed = append(o.closed, l.text())
+	}
+	left, missing := r.xdp.Keep(cfg.XDP)
+	for _, name := range left {
+		o.closed = append(o.closed, "xdp "+name)
+	}
+	if missing != nil {
+		o.restart = append(o.restart, "listen.xdp")
+	}
+	o.forgotten = r.succeed(old, next, gone)
+	if cfg.Cache.Memory != old.Config.Cache.Memory {
+		next.resolver.Resize(cfg.Cache.Memory)
+	}
+	r.gc.allow(cfg.Cache.Memory, cfg.Division().Heap)
+	r.metrics.Configured(time.Now(), cfg.Digest(), true)
+	r.rereadCatalogs()
+	return o, nil
+}
+
+// loadAside reads a configuration and what it names, in pieces that let queries pass. Any error
+// refuses it: serve starts even where an anchor can match no key, and says so, as a machine without
+// DNS is worse; here the configuration in use is better.
+func loadAside(read func() (*config.Config, config.Findings, error)) (p *snapshot.Snapshot,
+	found config.Findings, err error) {
+	var cfg *config.Config
+	var more config.Findings
+	aside.InPieces(func() { cfg, found, err = read() })
+	if err != nil {
+		return nil, nil, err
+	}
+	aside.InPieces(func() { p, more = snapshot.Load(cfg) })
+	found = append(found, more...).Sorted()
+	var errs []error
+	for _, f := range found.Errors() {
+		errs = append(errs, f)
+	}
+	return p, found, errors.Join(errs...)
+}
+
+// settle has the parts that outlive a configuration follow the new one, which nothing refuses any
+// more: p is it with the trust anchors that are followed, configured without.
+func (r *running) settle(p, configured *snapshot.Snapshot) {
+	cfg := p.Config
 	r.follower.Configure(followed(cfg), r.anchorsOf(configured))
 	if p.Certificates != nil && !cfg.SelfSigned {
 		r.certificates.replace(r.withACME(p))
@@ -260,35 +303,6 @@ func (r *running) replace(read func() (*config.Config, config.Findings, error)) 
 	p.Secondary.Files, configured.Secondary.Files = nil, nil // the keeper has them
 	r.lists.Replace(p.Fetched)
 	r.readAllRules(p.Policy)
-	next = r.installWithRules(next)
-	r.follower.Refresh() // a zone may have been asked meanwhile, and judged by the old anchors
-	r.joinFleet()
-	for _, l := range opened {
-		l.Start(l.handler)
-	}
-	gone := slices.DeleteFunc(slices.Clone(old.listeners), func(l listening) bool {
-		return slices.ContainsFunc(next.listeners, func(n listening) bool {
-			return n.Listener == l.Listener
-		})
-	})
-	for _, l := range gone {
-		o.closed = append(o.closed, l.text())
-	}
-	left, missing := r.xdp.Keep(cfg.XDP)
-	for _, name := range left {
-		o.closed = append(o.closed, "xdp "+name)
-	}
-	if missing != nil {
-		o.restart = append(o.restart, "listen.xdp")
-	}
-	o.forgotten = r.succeed(old, next, gone)
-	if cfg.Cache.Memory != old.Config.Cache.Memory {
-		next.resolver.Resize(cfg.Cache.Memory)
-	}
-	r.gc.allow(cfg.Cache.Memory, cfg.Division().Heap)
-	r.metrics.Configured(time.Now(), cfg.Digest(), true)
-	r.rereadCatalogs()
-	return o, nil
 }
 
 // readKept reads the configuration, with the changes that outlive a restart.
