@@ -245,7 +245,8 @@ func cut(text string, most int) string {
 
 // controlSocket returns the path of the control socket: that of the flag, of the configuration, or
 // the default. An error in the configuration is in the way only if nobody listens there: a server
-// that has refused to reload a file is still there to be told things.
+// that has refused to reload a file is still there to be told things. A file that is not there says
+// nothing of a socket, and the default may be that of another server.
 func controlSocket(socket, file string) (string, error) {
 	if socket != "" {
 		return socket, nil
@@ -255,6 +256,9 @@ func controlSocket(socket, file string) (string, error) {
 	if wrong := found.Err(); wrong != nil {
 		if err == nil {
 			_, err = os.Stat(path)
+		}
+		if err == nil {
+			_, err = os.Stat(file)
 		}
 		if err != nil {
 			return "", wrong

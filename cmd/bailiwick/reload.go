@@ -262,11 +262,7 @@ func loadAside(read func() (*config.Config, config.Findings, error)) (p *snapsho
 	}
 	aside.InPieces(func() { p, more = snapshot.Load(cfg) })
 	found = append(found, more...).Sorted()
-	var errs []error
-	for _, f := range found.Errors() {
-		errs = append(errs, f)
-	}
-	return p, found, errors.Join(errs...)
+	return p, found, found.Err()
 }
 
 // settle has the parts that outlive a configuration follow the new one, which nothing refuses any

@@ -42,7 +42,8 @@ func TestUsualSocketIsTheSameForServerAndCtl(t *testing.T) {
 }
 
 // A server whose file is broken meanwhile can be told things: the file is read for the place of its
-// socket. Where there is none the error is what has to be known.
+// socket. Where there is none the error is what has to be known, also if the machine has a server
+// at the usual socket.
 func TestControlSocketOfABrokenFile(t *testing.T) {
 	dir := t.TempDir()
 	file, socket := filepath.Join(dir, "b.yaml"), filepath.Join(dir, "beside")
@@ -59,6 +60,10 @@ func TestControlSocketOfABrokenFile(t *testing.T) {
 	}
 	if got, err := controlSocket("", file); got != socket || err != nil {
 		t.Errorf("a server is there: %s, %v", got, err)
+	}
+	t.Setenv("RUNTIME_DIRECTORY", dir)
+	if err := os.WriteFile(filepath.Join(dir, socketName), nil, 0o600); err != nil {
+		t.Fatal(err)
 	}
 	if _, err := controlSocket("", filepath.Join(dir, "none")); err == nil ||
 		!strings.Contains(err.Error(), "none") {
