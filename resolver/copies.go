@@ -25,7 +25,7 @@ type Copy interface {
 	// Apex returns the zone's name.
 	Apex() wire.Name
 	// Answer returns what a server of the zone would answer to a question for a name in it. The
-	// message is the caller's.
+	// caller may change the message.
 	Answer(q wire.Question) *wire.Message
 }
 

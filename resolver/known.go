@@ -1,4 +1,4 @@
-// What is known of servers, for people.
+// What is known of servers, as operators are shown it.
 
 package resolver
 
@@ -24,7 +24,7 @@ type Server struct {
 	RTT        time.Duration // smoothed; 0: not known
 	Wait       time.Duration // how long a reply is waited for
 	Unanswered int           // questions in a row
-	BackOff    time.Duration // for how long it is asked last
+	BackOff    time.Duration // for how long others are asked before it
 	EDNS       string        // yes, no, or unknown; so are the next two
 	Cookie     string
 	Case       string
@@ -32,7 +32,8 @@ type Server struct {
 	Faults     []string // zones for which something is held against it
 }
 
-// KnownServers returns what is known of servers, in the order of their addresses, and how many fit.
+// KnownServers returns what is known of servers, in the order of their addresses, up to the limit,
+// and how many there would be without one.
 func (r *Resolver) KnownServers(w Which) (list []Server, all int) {
 	now, of := r.clock.Now(), map[netip.Addr]bool{}
 	if !w.Zone.IsZero() {

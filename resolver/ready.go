@@ -12,10 +12,10 @@ import (
 )
 
 // Watch calls tell with nil if names can be resolved, and else with the reason, as soon as that is
-// known and whenever it changes. It sends a query of its own at first, as a load balancer may send
-// no clients before the resolver is ready, and again while no server seems to reply, and when the
-// network has changed or seems to forge replies. Clients'
-// questions for one dead zone change nothing. It ends with ctx.
+// known and whenever it changes. At first it sends a query of its own: a load balancer may send no
+// clients before the resolver is ready. It sends more while no server seems to reply, and when the
+// network has changed or seems to forge replies. That clients' questions for one dead zone fail
+// changes nothing. It ends with ctx.
 func (r *Resolver) Watch(ctx context.Context, tell func(why *cause.Failure)) {
 	asked, down, last := false, false, 0
 	var at time.Time

@@ -23,8 +23,8 @@ type resolution struct {
 	// flushes is how often the cache had been flushed when it began.
 	flushes uint64
 	trail   // for the events of the fetch
-	// network is what goes with the whole question, see tells; zero: nothing. plain reports whether
-	// it has to be asked without, for all clients.
+	// network is the clients' network that servers are told with the whole question (RFC 7871), as
+	// tells has it; zero: none. plain reports whether the question goes without, for all clients.
 	network netip.Prefix
 	plain   bool
 	// refresh reports whether the result is known, and resolved because it ends soon.

@@ -13,7 +13,7 @@ import (
 // Way is a transport that the servers of a zone are asked over.
 type Way struct {
 	Via  transport.Protocol
-	Peer *transport.Peer // whom they have to be there
+	Peer *transport.Peer // the identity that they have to prove
 }
 
 // way returns one of the ways to a zone's servers; 0 is the first.
@@ -49,7 +49,7 @@ func (z *Zone) Servers() (all []netip.AddrPort) {
 	return all
 }
 
-// peer returns whom the servers have to be over a transport.
+// peer returns the identity that the servers have to prove over a transport.
 func (z *Zone) peer(via transport.Protocol) *transport.Peer {
 	for _, w := range z.Then {
 		if w.Via == via {

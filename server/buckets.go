@@ -32,8 +32,9 @@ type bucketSet struct {
 	ways     [bucketWays]bucket
 }
 
-// bucket is read and charged without a lock, which costs a hit half as much. Who charges one in the
-// moment that it is given to another key charges that: once, and no more.
+// bucket is read and charged without a lock: with one, it would take twice as much of a hit's time.
+// A charge in the moment in which the bucket is given to another key is that key's: once, and no
+// more.
 type bucket struct {
 	tag  atomic.Uint32 // of its key
 	held atomic.Uint32 // how many were held back since it was full
@@ -86,9 +87,10 @@ func mixed(x, y uint64) uint64 {
 	return hi ^ lo
 }
 
-// take takes one from a bucket, or reports how many were held back before, since it was full. What
-// is held back costs nothing, unless there is a window: then it is charged too, so that a flood
-// stays limited until so long after its end.
+// take charges a bucket for one query or response, and reports whether the rate lets it pass. If it
+// does not, held is how many were held back before it since the bucket was last full. What is held
+// back is not charged, unless there is a window: then a flood stays limited until so long after its
+// end.
 func (b *buckets) take(key uint64, at time.Time, r policy.Rate, window time.Duration) (
 	held uint32, ok bool) {
 	now := at.Sub(b.start)

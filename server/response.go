@@ -8,7 +8,7 @@ import (
 	"bailiwick/wire"
 )
 
-// sampled is how many prepared answers one is measured of.
+// sampled is the number of responses from prepared answers of which one is timed.
 const sampled = 256
 
 // responded counts a response that has no prepared answer.
@@ -18,16 +18,16 @@ func (r *request) responded(rc wire.RCode, s wire.Security) {
 	r.secure(s, 1)
 }
 
-// secure records so many secure answers of the client.
+// secure has the book of incidents count secure answers that the client got.
 func (r *request) secure(s wire.Security, answers uint64) {
 	if s == wire.Secure && r.server.broken != nil {
 		r.server.broken.Secure(r.from.Addr.Addr(), answers)
 	}
 }
 
-// respondedAtOnce counts a response from a prepared answer. A look at the clock costs a tenth of
-// it, so one of sampled is measured: that whose query came in a nanosecond that is a multiple,
-// which nobody can choose.
+// respondedAtOnce counts a response from a prepared answer. A look at the clock takes a tenth of
+// the time of such a response, so one of sampled is timed: that to a query which came in a
+// nanosecond that is a multiple of it. No client can choose that.
 func (r *request) respondedAtOnce(rc wire.RCode, s wire.Security) {
 	o := event.Served{Protocol: r.from.Protocol, RCode: rc, Origin: event.OriginPrepared, Status: s}
 	if r.now.Nanosecond()%sampled == 0 {

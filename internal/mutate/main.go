@@ -31,7 +31,7 @@ func main() {
 func run() error {
 	only := flag.String("only", "", "only mutants whose name matches this `regexp`")
 	part := flag.Int("part", -1,
-		fmt.Sprintf("check all, try one of %d parts of the list, the `N`th modulo that: a rotation", parts))
+		fmt.Sprintf("check all, try one of %d parts of the list: the `N`th, modulo that", parts))
 	report := flag.String("report", "",
 		"write the report to this `file` and not to standard output")
 	passed := flag.String("passed", "",
