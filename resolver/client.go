@@ -64,7 +64,10 @@ func (r *Resolver) Start(ctx context.Context, q wire.Question, o Options, done f
 	if c.sink != nil {
 		c.tell(c.of(event.Question, q))
 	}
+	shared, realm := true, r.memory.at(cache.Key{Name: q.Name, Type: q.Type}).Realm
 	a := r.chainOf(q, c.cd, func(k cache.Key) (*result, *cause.Failure) {
+		// what one of the aliases leads to may be for one network, or one realm, alone
+		shared = shared && !r.tailored(k.Name, k.Type) && r.memory.at(k).Realm == realm
 		of := r.asksFor(k, o.Network)
 		l, f := r.resolveResult(of, &c.budget, nil, 0, c.trail)
 		if f != nil {
@@ -74,21 +77,26 @@ func (r *Resolver) Start(ctx context.Context, q wire.Question, o Options, done f
 		}
 		return l, f
 	})
-	r.rememberLoop(a, c.cd)
+	if shared {
+		r.rememberLoop(a, c.cd)
+	}
 	c.answer(a)
 }
 
 // rememberLoop remembers of a client's own question that its aliases lead in a ring, or to no end
-// (RFC 9520, section 2.5). Of aliases with a TTL the cache tells it; of others each query would ask
-// for all again. Names that the chain leads through are not concerned.
+// (RFC 9520, section 2.5), so that aliases without a TTL are not all asked for again with each query.
+// Names that the chain leads through are not concerned.
 func (r *Resolver) rememberLoop(a *Answer, cd bool) {
 	q := a.Question
-	if a.RCode != wire.RCodeServFail || r.tailored(q.Name, q.Type) || // for one network, perhaps
+	if a.RCode != wire.RCodeServFail ||
 		a.Failure.Cause != cause.AliasLoop && a.Failure.Cause != cause.LimitAliases {
 		return
 	}
 	r, k := r.home(cache.Key{Name: q.Name, Type: q.Type, Unchecked: cd && r.checks(q.Name)})
-	r.memory.putFailure(k, a.Failure, true, true, r.clock.Now())
+	now := r.clock.Now()
+	if _, known := r.memory.failure(k, now); !known { // else it would never end
+		r.memory.putFailure(k, a.Failure, true, true, now)
+	}
 }
 
 // Resolve answers a question. It returns when the client's time is over at the latest, and soon

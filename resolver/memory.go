@@ -124,7 +124,8 @@ func (m *memory) putSets(k cache.Key, l *result, now time.Time) {
 			continue
 		case s.Type == wire.TypeCNAME && i > 0 && l.sets[i-1].Type == wire.TypeDNAME &&
 			l.status == wire.Secure && m.reaches(l.sets[i-1].Name, k, l):
-			m.replaced(k, now) // it can be made from the DNAME again
+			m.replaced(k, now)
+			m.supersede(k) // the alias can be made from the DNAME again
 			continue
 		}
 		e := cache.RRset{Set: s}
@@ -136,6 +137,9 @@ func (m *memory) putSets(k cache.Key, l *result, now time.Time) {
 		if s.TTL == 0 {
 			m.replaced(k, now)
 			m.supersedeDenial(k)
+			if s.Type != wire.TypeCNAME && s.Name == k.Name {
+				m.supersedeAlias(k)
+			}
 		}
 		if s.Type == wire.TypeCNAME && k.Type != wire.TypeCNAME && s.Name == k.Name {
 			m.store.RRsets.Remove(m.at(k)) // as supersede does
@@ -197,6 +201,11 @@ func (m *memory) putDenial(k cache.Key, l *result, now time.Time) {
 // the later word of the same server counts).
 func (m *memory) supersede(k cache.Key) {
 	m.store.RRsets.Remove(m.at(k))
+	m.supersedeAlias(k)
+}
+
+// supersedeAlias forgets the alias that the answer to a question contradicts.
+func (m *memory) supersedeAlias(k cache.Key) {
 	if aliasApplies(k.Type) && k.Type != wire.TypeDS { // DS is the parent's, see look
 		k.Type = wire.TypeCNAME
 		m.store.RRsets.Remove(m.at(k))

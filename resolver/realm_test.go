@@ -60,6 +60,12 @@ func newHouses(t testing.TB) *houses {
 		h.own[i] = w.AddressOf(zone)
 	}
 	w.Script = func(in lab.Incoming) (lab.Reply, bool) {
+		if q := in.Question(); dns.CanonicalName(q.Name) == "ring.unsigned.example." {
+			m := new(dns.Msg).SetReply(in.Query)
+			m.Authoritative = true
+			m.Answer = []dns.RR{rr(q.Name + " 0 CNAME host-ring.corp.example.")}
+			return lab.Messages(m), true
+		}
 		for i := 1; i <= 2; i++ {
 			if in.Server == h.own[i] {
 				return lab.Messages(h.answer(i, in.Query)).After(20 * time.Millisecond), true
@@ -88,6 +94,8 @@ func (h *houses) answer(house int, q *dns.Msg) *dns.Msg {
 		switch {
 		case first == "fail":
 			m.Rcode = dns.RcodeServerFailure
+		case first == "host-ring" && house == 1:
+			m.Answer = []dns.RR{rr(q.Question[0].Name + " 0 CNAME ring.unsigned.example.")}
 		case strings.HasPrefix(name, "inner."+z) && t == dns.TypeNS:
 			m.Answer = []dns.RR{rr(name + " 60 NS ns.inner." + z)}
 		case name != z && first != "www" && !strings.HasPrefix(first, "host") &&
@@ -186,6 +194,7 @@ var realmQuestions = []struct {
 	{"an alias to a name that one has", "no.alias.", wire.TypeA},
 	{"a DNAME into the zone", "www.tree.alias.", wire.TypeA},
 	{"a DNAME to a name that one has", "private1.tree.alias.", wire.TypeA},
+	{"an alias that one leads back", "ring.unsigned.example.", wire.TypeA},
 	{"an alias out of the zone", "out.corp.example.", wire.TypeA},
 	{"an alias to a domain that one has", "void.alias.", wire.TypeA},
 	{"a domain that the root denies", "host.corp.", wire.TypeA},

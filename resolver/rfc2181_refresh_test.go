@@ -35,6 +35,7 @@ func TestRFC2181ARefreshReplacesWhatItContradicts(t *testing.T) {
 		{"an address becomes an alias", address, alias, 60, "CNAME"},
 		{"an alias is denied", alias, denied, 60, denied},
 		{"an alias becomes an address", alias, address, 60, "A"},
+		{"an alias becomes an address for this time", alias, address, 0, "A"},
 		{"an address is denied for this time", address, denied, 0, denied},
 		{"an address becomes an alias for this time", address, alias, 0, "CNAME"},
 		{"an alias is denied for this time", alias, denied, 0, denied},
