@@ -123,9 +123,10 @@ func (c *conn) handshake(cfg *tls.Config) *tls.Conn {
 }
 
 // Maintain keeps certificates and ticket keys fresh until the context ends. It checks them every so
-// often, and when wake receives. It reports errors to failed, and the old ones stay in use.
+// often, and when wake receives. After an error the old ones stay in use. It tells looked of the
+// outcome of each look at the certificates.
 func (t *TLS) Maintain(ctx context.Context, every time.Duration, wake <-chan struct{},
-	failed func(error)) {
+	looked func(error)) {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for {
@@ -135,9 +136,7 @@ func (t *TLS) Maintain(ctx context.Context, every time.Duration, wake <-chan str
 		case <-tick.C:
 		case <-wake:
 		}
-		if err := t.source.Refresh(); err != nil {
-			failed(err)
-		}
+		looked(t.source.Refresh())
 		t.renewKeys(time.Now())
 	}
 }

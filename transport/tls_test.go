@@ -161,7 +161,11 @@ func TestCertificateReload(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	wake, failed := make(chan struct{}), make(chan error, 10)
-	go tlsOf.Maintain(ctx, time.Hour, wake, func(err error) { failed <- err })
+	go tlsOf.Maintain(ctx, time.Hour, wake, func(err error) {
+		if err != nil {
+			failed <- err
+		}
+	})
 	dial := func(want int64) *tls.Conn {
 		t.Helper()
 		c, err := tls.Dial("tcp", at.String(), insecureTLS)

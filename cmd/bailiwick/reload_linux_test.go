@@ -51,6 +51,17 @@ func reloadableOver(t *testing.T, text string,
 func reloadableLogging(t *testing.T, text string, by func(transport.Exchanger) transport.Exchanger,
 	journal *observe.Journal) *reloaded {
 	t.Helper()
+	s := unstarted(t, text, by, journal)
+	s.start()
+	t.Cleanup(s.close)
+	return s
+}
+
+// unstarted is reloadableLogging with a server that is not started: nothing happens in it by
+// itself.
+func unstarted(t *testing.T, text string, by func(transport.Exchanger) transport.Exchanger,
+	journal *observe.Journal) *reloaded {
+	t.Helper()
 	s := &reloaded{t: t, file: filepath.Join(t.TempDir(), "bailiwick.yaml")}
 	w := lab.Internet(time.Now())
 	read := func() (*config.Config, config.Findings, error) {
@@ -76,8 +87,6 @@ func reloadableLogging(t *testing.T, text string, by func(transport.Exchanger) t
 		t.Fatal(err)
 	}
 	s.read = read
-	s.start()
-	t.Cleanup(s.close)
 	return s
 }
 

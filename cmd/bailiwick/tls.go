@@ -69,15 +69,34 @@ func (r *running) maintain() {
 
 // maintainTLS keeps certificates and ticket keys fresh until close.
 func (r *running) maintainTLS() {
-	last := ""
+	var files broken
 	go r.guard.Run(guard.Upkeep, func() {
 		r.tls.Maintain(r.ctx, certificateCheck, nil, func(err error) {
-			if text := err.Error(); text != last { // once, not every five seconds
-				r.log.Error("the certificates in use stay in use", "error", text)
-				last = text
+			if files.look(err) {
+				r.log.Error("the certificates in use stay in use", "error", err.Error())
 			}
 		})
 	})
+}
+
+// broken is what was seen of files that cannot be read.
+type broken struct{ now, told string } // errors; "": none
+
+// look notes the outcome of a look at the files, and reports whether it is to be told: once, not
+// every five seconds, and not before the next look has failed as well. The first may have come
+// between the renaming of a certificate and that of its key.
+func (b *broken) look(err error) bool {
+	was := b.now
+	if b.now = ""; err == nil {
+		b.told = ""
+		return false
+	}
+	b.now = err.Error()
+	if was == "" || b.told == b.now {
+		return false
+	}
+	b.told = b.now
+	return true
 }
 
 // keepFiles tells of certificates and authorities for questions to others that have changed in
@@ -97,8 +116,8 @@ type seenFiles struct {
 
 // seenFile is what was seen of the files of a certificate.
 type seenFile struct {
-	leaf *x509.Certificate
-	err  string // why leaf is not what they hold now
+	leaf   *x509.Certificate
+	broken broken // while leaf is not what they hold now
 }
 
 // lookAtFiles logs what has become of the files since they were seen last.
@@ -107,19 +126,17 @@ func (r *running) lookAtFiles() {
 	defer r.files.mu.Unlock()
 	seen := map[string]seenFile{}
 	for _, n := range r.now().Named {
-		var now seenFile
-		if err := n.Refresh(); err != nil {
-			now.err = err.Error()
-		}
+		was, known := r.files.byKey[n.Key]
+		now, err := was, n.Refresh()
+		tell := now.broken.look(err)
 		now.leaf = n.Leaf()
 		seen[n.Key] = now
-		was, known := r.files.byKey[n.Key]
 		if known && !was.leaf.Equal(now.leaf) {
 			r.log.Info("certificate read again", "at", n.Key, "name", now.leaf.Subject.String(),
 				"expires", now.leaf.NotAfter.Format(time.RFC3339))
 		}
-		if now.err != "" && now.err != was.err {
-			r.log.Error("the certificates in use stay in use", "at", n.Key, "error", now.err)
+		if tell {
+			r.log.Error("the certificates in use stay in use", "at", n.Key, "error", err.Error())
 		}
 	}
 	r.files.byKey = seen
