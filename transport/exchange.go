@@ -298,8 +298,9 @@ func (n *NetExchanger) SetSource(s Source) {
 	n.Renew()
 }
 
-// Renew closes the connections that are kept: the network has changed, and they may lead nowhere.
-// Questions under way on them are asked again over new ones.
+// Renew closes the connections that are kept: the network has changed, and they may lead nowhere,
+// or certificates have, and a server may be trusted no more. Questions under way on them are asked
+// again over new ones.
 func (n *NetExchanger) Renew() {
 	n.named.drop()
 	n.authorities.drop()

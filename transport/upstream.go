@@ -212,7 +212,8 @@ func (u *upstreams) tls(k upstreamKey) *identities {
 }
 
 // identities are the settings by which a server is spoken to. Those of the next handshake are with
-// what the files of its Peer hold at the moment; connections that are open stay as they are.
+// what the files of its Peer hold at the moment; connections that are open stay as they are until
+// [NetExchanger.Renew].
 type identities struct {
 	peer *Peer // nil: no identity is checked
 

@@ -2,14 +2,23 @@ package main
 
 import (
 	"bytes"
+	"crypto/tls"
+	"encoding/binary"
+	"errors"
 	"fmt"
+	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"bailiwick/internal/fleet"
+	"bailiwick/internal/fleet/fleettest"
+	"bailiwick/internal/lab/testtime"
 	"bailiwick/internal/observe"
+	"bailiwick/internal/pemfile"
 	"bailiwick/transport"
 )
 
@@ -82,5 +91,118 @@ func TestCertificatesForQuestionsAreRenewed(t *testing.T) {
 		if got := strings.Count(text.String(), line); got != times {
 			t.Errorf("%q is in the log %d times:\n%s", line, got, text.String())
 		}
+	}
+}
+
+// dotServer answers over DoT with what it is asked. It returns its address.
+func dotServer(t *testing.T, cert, key string) netip.AddrPort {
+	t.Helper()
+	pair, err := tls.LoadX509KeyPair(cert, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{pair},
+		NextProtos: []string{"dot"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer c.Close()
+				for {
+					q, err := transport.ReadFrame(c)
+					if err != nil {
+						return
+					}
+					q[2] |= 0x80 // QR
+					if _, err := c.Write(binary.BigEndian.AppendUint16(nil,
+						uint16(len(q)))); err != nil {
+						return
+					}
+					if _, err := c.Write(q); err != nil {
+						return
+					}
+				}
+			}()
+		}
+	}()
+	return l.Addr().(*net.TCPAddr).AddrPort()
+}
+
+// An authority that is taken out of its file ends the connections that it was trusted for, those to
+// the fleet's store as well. The one that ends last may have stayed.
+func TestConnectionsEndWithTheirAuthority(t *testing.T) {
+	dir := t.TempDir()
+	path := func(name string) string { return filepath.Join(dir, name) }
+	put := func(name string, of ...string) {
+		t.Helper()
+		var text []byte
+		for _, o := range of {
+			b, err := os.ReadFile(path(o))
+			if err != nil {
+				t.Fatal(err)
+			}
+			text = append(text, b...)
+		}
+		if err := errors.Join(os.WriteFile(path("new"), text, 0o600),
+			os.Rename(path("new"), path(name))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	pair(t, dir, "localhost", time.Hour)
+	pair(t, dir, "last.example", 2*time.Hour)
+	put("ca", "localhost.pem", "last.example.pem")
+	put("fleet.ca", "localhost.pem", "last.example.pem")
+	if err := os.WriteFile(path("secret"), []byte(strings.Repeat("ab", 32)+"\n"),
+		0o600); err != nil {
+		t.Fatal(err)
+	}
+	at := dotServer(t, path("localhost.pem"), path("localhost.key"))
+	s := unstarted(t, fmt.Sprintf("%sresolver: {forward_zones: [{name: a.example, addresses: "+
+		"['%s'], transport: dot, tls_name: localhost, tls_ca: %s}]}\nfleet: {store: "+
+		"'192.0.2.1:6379', secret_file: %s, tls_name: store.example, tls_ca: %s}\n", plain, at,
+		path("ca"), path("secret"), path("fleet.ca")),
+		func(transport.Exchanger) transport.Exchanger { return &transport.NetExchanger{} }, nil)
+	t.Cleanup(s.close)
+	opened := 0
+	s.fleet = fleet.New(fleet.Parts{Log: s.log, Open: func(fleet.Settings) fleet.Store {
+		opened++
+		return fleettest.New()
+	}})
+	s.fleet.Use(s.now().Fleet)
+	roots, err := pemfile.OpenTrusted(path("ca"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	peer := &transport.Peer{Name: "localhost", Roots: roots}
+	ask := func() error {
+		_, err := s.exchanger.Exchange(t.Context(), transport.Request{Server: at,
+			Via: transport.DoT, Peer: peer, Timeout: testtime.Patience,
+			Query: append([]byte{0, 1, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0}, 0, 0, 1, 0, 1)})
+		return err
+	}
+	s.lookAtFiles()
+	if err := ask(); err != nil {
+		t.Fatal(err)
+	}
+	s.lookAtFiles()
+	put("fleet.ca", "last.example.pem")
+	s.lookAtFiles()
+	if opened != 2 {
+		t.Errorf("the store was connected to %d times, want 2", opened)
+	}
+	put("ca", "last.example.pem")
+	s.lookAtFiles()
+	if err := ask(); !errors.Is(err, transport.ErrIdentity) {
+		t.Errorf("without its authority: %v", err)
+	}
+	if opened != 2 {
+		t.Errorf("another authority had the store be connected to again")
 	}
 }

@@ -117,21 +117,25 @@ type seenFiles struct {
 // seenFile is what was seen of the files of a certificate.
 type seenFile struct {
 	leaf   *x509.Certificate
-	broken broken // while leaf is not what they hold now
+	pool   *x509.CertPool // nil: it is no file of authorities
+	broken broken         // while leaf is not what they hold now
 }
 
-// lookAtFiles logs what has become of the files since they were seen last.
+// lookAtFiles logs what has become of the files since they were seen last. Connections that are
+// kept end if others are in force: the handshake that they began with was by the ones before.
 func (r *running) lookAtFiles() {
 	r.files.mu.Lock()
 	defer r.files.mu.Unlock()
-	seen := map[string]seenFile{}
+	seen, servers, store := map[string]seenFile{}, false, false
 	for _, n := range r.now().Named {
 		was, known := r.files.byKey[n.Key]
 		now, err := was, n.Refresh()
 		tell := now.broken.look(err)
-		now.leaf = n.Leaf()
+		now.leaf, now.pool = n.Leaf(), n.Pool()
 		seen[n.Key] = now
-		if known && !was.leaf.Equal(now.leaf) {
+		if known && !(was.leaf.Equal(now.leaf) && was.pool.Equal(now.pool)) {
+			ofStore := strings.HasPrefix(n.Key, "fleet.")
+			servers, store = servers || !ofStore, store || ofStore
 			r.log.Info("certificate read again", "at", n.Key, "name", now.leaf.Subject.String(),
 				"expires", now.leaf.NotAfter.Format(time.RFC3339))
 		}
@@ -140,6 +144,12 @@ func (r *running) lookAtFiles() {
 		}
 	}
 	r.files.byKey = seen
+	if n, ok := r.exchanger.(*transport.NetExchanger); ok && servers {
+		n.Renew()
+	}
+	if store {
+		r.fleet.Renew()
+	}
 }
 
 // discover answers questions about this resolver, from the listeners and the certificate that run

@@ -75,6 +75,17 @@ func (f *Fleet) Use(s Settings) {
 	}
 }
 
+// Renew has new connections to the store take the place of those in use: they are by what the files
+// of certificates hold now.
+func (f *Fleet) Renew() {
+	f.using.Lock()
+	defer f.using.Unlock()
+	if old := f.member.Load(); old != nil {
+		f.member.Store(newMember(f, old.settings, f.parts.Open(old.settings)))
+		old.close()
+	}
+}
+
 // Close ends what is under way, and waits for it.
 func (f *Fleet) Close() { f.Use(Settings{}) }
 

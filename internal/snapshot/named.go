@@ -36,6 +36,14 @@ func (n *Named) Refresh() error { return n.files.Refresh() }
 // Leaf returns the certificate, or the authority that ends last.
 func (n *Named) Leaf() *x509.Certificate { return n.files.Leaf() }
 
+// Pool returns the authorities, nil if it is a certificate that is shown.
+func (n *Named) Pool() *x509.CertPool {
+	if t, ok := n.files.(*pemfile.Trusted); ok {
+		return t.Pool()
+	}
+	return nil
+}
+
 // authorityFiles returns the files of authorities, but for that of the admin listener's clients.
 func authorityFiles(cfg *config.Config) (all []namedFile) {
 	add := func(key, path string) {
