@@ -14,7 +14,6 @@ import (
 
 	"bailiwick/internal/clock"
 	"bailiwick/internal/guard"
-	"bailiwick/internal/snapshot"
 	"bailiwick/internal/state"
 	"bailiwick/resolver"
 	"bailiwick/trustanchor"
@@ -100,7 +99,7 @@ func (r *running) adopt(all []trustanchor.Published) bool {
 // download downloads the root's anchors. The name is resolved here, without validation: otherwise a
 // server whose anchors are too old could not get the new ones. What protects is their signature.
 func (r *running) download(ctx context.Context, c trustanchor.Config) ([]byte, error) {
-	roots, err := snapshot.AnchorRoots(c.CA)
+	roots, err := r.now().AnchorRoots()
 	if err != nil {
 		return nil, err
 	}

@@ -182,7 +182,22 @@ func TestRFC9718ServerDownloadsAnchors(t *testing.T) {
 	if got := s.status().String(); got != "secure" {
 		t.Errorf("answers are %s", got)
 	}
+	put := func(text []byte) {
+		t.Helper()
+		if err := os.WriteFile(p.ca, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	authority, err := os.ReadFile(p.ca)
+	if err != nil {
+		t.Fatal(err)
+	}
+	put([]byte("half a fi"))
+	if err := s.fetchNow(t.Context()); err != nil {
+		t.Errorf("by the authorities that a broken file held before: %v", err)
+	}
 	s.close()
+	put(authority)
 	p.files.Store(&map[string][]byte{})
 	s.start()
 	s.list(fmt.Sprint(fresh.Tag()), "valid")

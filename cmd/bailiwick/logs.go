@@ -11,6 +11,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -106,6 +107,9 @@ func (r *running) anchorText() string {
 type spoken struct {
 	source atomic.Pointer[transport.CertificateSource]
 	log    *slog.Logger
+	// renewing is held while certificates are renewed, so that each is logged once: who maintains
+	// them and who reads the metrics have them renewed.
+	renewing sync.Mutex
 }
 
 func newSpoken(c transport.CertificateSource, log *slog.Logger) *spoken {
@@ -124,6 +128,8 @@ func (s *spoken) All() []*tls.Certificate { return (*s.source.Load()).All() }
 
 // Refresh implements transport.CertificateSource.
 func (s *spoken) Refresh() error {
+	s.renewing.Lock()
+	defer s.renewing.Unlock()
 	before := s.All()
 	err := (*s.source.Load()).Refresh()
 	if err == nil {
@@ -134,6 +140,8 @@ func (s *spoken) Refresh() error {
 
 // replace makes another source the one of the certificates.
 func (s *spoken) replace(c transport.CertificateSource) {
+	s.renewing.Lock()
+	defer s.renewing.Unlock()
 	before := s.All()
 	s.source.Store(&c)
 	s.say(before)

@@ -73,7 +73,7 @@ func authorityFiles(cfg *config.Config) (all []namedFile) {
 	add("fleet.tls_ca", cfg.Fleet.TLSRoots)
 	add("tracing.tls_ca", cfg.Tracing.TLSRoots)
 	add("tls.acme.ca", cfg.ACME.TLSRoots)
-	add("trust_anchors.ca", cfg.Anchors.CA)
+	add(anchorCA, cfg.Anchors.CA)
 	return all
 }
 
@@ -127,6 +127,20 @@ func aboutAuthority(cfg *config.Config, f namedFile, last *x509.Certificate) con
 			end)}
 	}
 	return nil
+}
+
+// anchorCA is the key of the file of who signs the published trust anchors.
+const anchorCA = "trust_anchors.ca"
+
+// AnchorRoots returns the certificates that the download of trust anchors is signed by. While their
+// file is broken they are those that it held before.
+func (s *Snapshot) AnchorRoots() (*x509.CertPool, error) {
+	for i := range s.Named {
+		if n := &s.Named[i]; n.Key == anchorCA {
+			return n.Pool(), nil
+		}
+	}
+	return AnchorRoots(s.Config.Anchors.CA)
 }
 
 // InForce returns all certificates of the configuration that can end: those of the listeners as

@@ -210,3 +210,51 @@ func TestExpiredAuthorityIsFound(t *testing.T) {
 		}
 	}
 }
+
+// Certificates of the listeners and of the admin listener whose files are broken are told of as
+// those from before, until the files are whole.
+func TestStaleCertificatesAreToldOf(t *testing.T) {
+	dir := t.TempDir()
+	path := func(name string) string { return filepath.Join(dir, name) }
+	for _, name := range []string{"dot.pem", "admin.pem", "ca.pem"} {
+		certified(t, path(name), 30)
+	}
+	if err := os.WriteFile(path("bailiwick.yaml"), []byte(`
+listen: {dot: ["127.0.0.1:853"]}
+tls: {certificates: [{certificate: dot.pem, key: dot.pem}]}
+admin: {listen: "127.0.0.1:5380", tls_certificate: admin.pem, tls_key: admin.pem, client_ca: ca.pem}
+`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cfg, found := config.Read(path("bailiwick.yaml"))
+	s, more := snapshot.Load(cfg)
+	for _, f := range append(found, more...).Errors() {
+		t.Fatal(f)
+	}
+	expect := func(when string, stale ...string) {
+		t.Helper()
+		var got []string
+		all := s.InForce(s.Certificates, nil)
+		for _, c := range all {
+			if c.Stale {
+				got = append(got, c.Key)
+			}
+		}
+		if len(all) != 3 || !slices.Equal(got, stale) {
+			t.Errorf("%s: stale of %d are %q, want %q", when, len(all), got, stale)
+		}
+	}
+	expect("whole files")
+	for name, stale := range map[string][]string{
+		"dot.pem":   {"tls.certificates"},
+		"admin.pem": {"admin.tls_certificate", "admin.client_ca"},
+		"ca.pem":    {"admin.tls_certificate", "admin.client_ca"},
+	} {
+		if err := os.WriteFile(path(name), []byte("half a fi"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		expect(name+" is broken", stale...)
+		certified(t, path(name), 30)
+		expect(name + " is whole again")
+	}
+}
