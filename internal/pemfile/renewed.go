@@ -14,13 +14,13 @@ import (
 // the moment. A nil Own is none.
 type Own struct {
 	paths []string
-	copy  *samefile.Copy[tls.Certificate]
+	files *samefile.Copy[tls.Certificate]
 }
 
 // OpenOwn reads a certificate and its key.
 func OpenOwn(certificate, key string) (*Own, error) {
 	o := &Own{paths: []string{certificate, key}}
-	o.copy = samefile.NewCopy(func() (*tls.Certificate, error) {
+	o.files = samefile.NewCopy(func() (*tls.Certificate, error) {
 		pair, err := KeyPair(certificate, key)
 		return &pair, err
 	}, o.paths...)
@@ -31,7 +31,7 @@ func OpenOwn(certificate, key string) (*Own, error) {
 }
 
 // Refresh reads the files again if they have changed. After an error what is in use stays in use.
-func (o *Own) Refresh() error { return o.copy.Refresh() }
+func (o *Own) Refresh() error { return o.files.Refresh() }
 
 // Certificate returns the certificate for the next handshake, nil for none. Whoever watches the
 // files tells of those that cannot be read.
@@ -39,12 +39,12 @@ func (o *Own) Certificate() *tls.Certificate {
 	if o == nil {
 		return nil
 	}
-	_ = o.copy.Refresh()
-	return o.copy.Current()
+	_ = o.files.Refresh()
+	return o.files.Current()
 }
 
 // Leaf returns the certificate in use without its chain.
-func (o *Own) Leaf() *x509.Certificate { return o.copy.Current().Leaf }
+func (o *Own) Leaf() *x509.Certificate { return o.files.Current().Leaf }
 
 // Equal reports whether two certificates are the same: those of the same files are at any time.
 func (o *Own) Equal(other *Own) bool {
@@ -54,15 +54,15 @@ func (o *Own) Equal(other *Own) bool {
 // Trusted are the authorities that certificates of others have to be issued by, as they are in
 // their file at the moment. A nil Trusted is the system's.
 type Trusted struct {
-	path string         // "": they are fixed
-	pool *x509.CertPool // if they are
-	copy *samefile.Copy[Authorities]
+	path  string         // "": they are fixed
+	pool  *x509.CertPool // if they are
+	files *samefile.Copy[Authorities]
 }
 
 // OpenTrusted reads authorities.
 func OpenTrusted(path string) (*Trusted, error) {
 	t := &Trusted{path: path}
-	t.copy = samefile.NewCopy(func() (*Authorities, error) {
+	t.files = samefile.NewCopy(func() (*Authorities, error) {
 		a, err := readAuthorities(path)
 		return &a, err
 	}, path)
@@ -81,7 +81,7 @@ func Fixed(pool *x509.CertPool) *Trusted {
 }
 
 // Refresh reads the file again if it has changed. After an error what is in use stays in use.
-func (t *Trusted) Refresh() error { return t.copy.Refresh() }
+func (t *Trusted) Refresh() error { return t.files.Refresh() }
 
 // Pool returns the authorities for the next handshake, nil for the system's. Whoever watches the
 // file tells of one that cannot be read.
@@ -92,12 +92,12 @@ func (t *Trusted) Pool() *x509.CertPool {
 	case t.path == "":
 		return t.pool
 	}
-	_ = t.copy.Refresh()
-	return t.copy.Current().Pool
+	_ = t.files.Refresh()
+	return t.files.Current().Pool
 }
 
 // Leaf returns the authority in use that ends last.
-func (t *Trusted) Leaf() *x509.Certificate { return t.copy.Current().Last }
+func (t *Trusted) Leaf() *x509.Certificate { return t.files.Current().Last }
 
 // Equal reports whether two are the same: those of the same file are at any time.
 func (t *Trusted) Equal(other *Trusted) bool {

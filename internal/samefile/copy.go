@@ -11,17 +11,17 @@ import (
 
 // Copy is what was made of some files. It is made again when they have changed.
 type Copy[T any] struct {
-	make    func() (*T, error)
+	read    func() (*T, error)
 	paths   []string
 	current atomic.Pointer[T]
 
-	mu   sync.Mutex
-	read []os.FileInfo // the files as they were when they were read; guarded by mu
+	mu    sync.Mutex
+	files []os.FileInfo // as they were when they were read; guarded by mu
 }
 
 // NewCopy returns a copy of files; nothing is made of them before Refresh.
-func NewCopy[T any](make func() (*T, error), paths ...string) *Copy[T] {
-	return &Copy[T]{make: make, paths: paths}
+func NewCopy[T any](read func() (*T, error), paths ...string) *Copy[T] {
+	return &Copy[T]{read: read, paths: paths}
 }
 
 // Current returns what was made last, nil if nothing was.
@@ -38,14 +38,14 @@ func (c *Copy[T]) Refresh() error {
 			now = append(now, st)
 		}
 	}
-	if c.current.Load() != nil && slices.EqualFunc(c.read, now, Unchanged) {
+	if c.current.Load() != nil && slices.EqualFunc(c.files, now, Unchanged) {
 		return nil
 	}
-	made, err := c.make()
+	made, err := c.read()
 	if err != nil {
 		return err
 	}
 	c.current.Store(made)
-	c.read = now
+	c.files = now
 	return nil
 }
