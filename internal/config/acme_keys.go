@@ -46,8 +46,8 @@ var acmeKeys = []key{
 			"Let's Encrypt wants for addresses; empty: the authority's default",
 		binding: bind(func(c *Config) *string { return &c.ACME.Profile })},
 	{key: "tls.acme.ca", kind: kindPath,
-		help: "PEM file with the certificates that the directory's own is issued by; empty: the " +
-			"system's",
+		help: "PEM file with the certificates that the directory's own is issued by; read " +
+			"again when it changes; empty: the system's",
 		binding: bind(func(c *Config) *string { return &c.ACME.TLSRoots })},
 	{key: "tls.acme.eab_key_id", kind: kindString,
 		help: "name of an account that the authority has already, which ours is bound to (RFC " +

@@ -40,7 +40,7 @@ var fleetKeys = []key{
 			"changes",
 		binding: bind(func(c *Config) *string { return &c.Fleet.TLSCertificate })},
 	{key: "fleet.tls_key", kind: kindPath,
-		help:    "file of the key of fleet.tls_certificate",
+		help:    "file of the key of fleet.tls_certificate; read again when it changes",
 		binding: bind(func(c *Config) *string { return &c.Fleet.TLSKey })},
 	{key: "fleet.commands", kind: kindBool,
 		help: "do what operators have any server of the fleet tell all of it (--fleet of ctl), " +

@@ -35,7 +35,7 @@ var processKeys = []key{
 			"again when it changes; empty: admin.listen is without TLS",
 		binding: bind(func(c *Config) *string { return &c.Console.TLSCertificate })},
 	{key: "admin.tls_key", kind: kindPath,
-		help:    "PEM file with the key of admin.tls_certificate",
+		help:    "PEM file with the key of admin.tls_certificate; read again when it changes",
 		binding: bind(func(c *Config) *string { return &c.Console.TLSKey })},
 	{key: "admin.client_ca", kind: kindPath,
 		help: "PEM file of authorities: /metrics is for clients with a certificate of theirs " +

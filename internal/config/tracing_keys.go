@@ -47,7 +47,7 @@ var tracingKeys = []key{
 			"it changes",
 		binding: bind(func(c *Config) *string { return &c.Tracing.TLSCertificate })},
 	{key: "tracing.tls_key", kind: kindPath,
-		help:    "file of the key of tracing.tls_certificate",
+		help:    "file of the key of tracing.tls_certificate; read again when it changes",
 		binding: bind(func(c *Config) *string { return &c.Tracing.TLSKey })},
 }
 

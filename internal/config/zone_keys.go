@@ -12,9 +12,10 @@ var zoneKeys = []key{
 	{key: "zones.held", kind: kindRecords, fields: heldFields,
 		help: "zones that a copy is kept of, which is asked in place of their servers; sources " +
 			"in this order: primaries (addresses or names, with @ before a port), url (https), " +
-			"file; tsig names a key of zones.tsig_keys; tls_name, with tls_ca for certificates " +
-			"of your own, transfers over TLS (RFC 9103); zonemd is if_present, required or off " +
-			"(RFC 8976); notify_from are networks that may send NOTIFY beside the primaries; " +
+			"file; tsig names a key of zones.tsig_keys; tls_name, with tls_ca (PEM file, read " +
+			"again when it changes) for certificates of your own, transfers over TLS (RFC " +
+			"9103); zonemd is if_present, required or off (RFC 8976); notify_from are " +
+			"networks that may send NOTIFY beside the primaries; " +
 			"fallback: false is for private zones: without a usable copy their names fail, and " +
 			"nobody is asked",
 		binding: binding{set: setHeld}},
