@@ -185,8 +185,7 @@ var rules = []Rule{
 	{"ds-digest-unknown", "keys", Warning,
 		"a DS has a digest that few validators have: they ignore it, and if it is the only one " +
 			"the zone is unsigned for them",
-		"publish the DS with SHA-256 (2) too, or instead", "RFC 4035, section 5.2; RFC 8624, " +
-			"section 3.3"},
+		"publish the DS with SHA-256 (2) too, or instead", "RFC 4035, section 5.2; RFC 9904"},
 	{"algorithm-outdated", "keys", Error, "a key has an algorithm that must not be used any more",
 		"roll to ECDSA P-256 (13) or Ed25519 (15)", "RFC 9904; RFC 9905, section 2"},
 	{"algorithm-discouraged", "keys", Notice, "a key has an algorithm that is not recommended",
