@@ -181,7 +181,7 @@ var stubs = []report{{
 	situation: "A zone has a wildcard alias, whose target it covers too. Mail servers ask for " +
 		"TLSA below the mail host, and do not deliver on SERVFAIL.",
 	why: "A name that is an alias of itself is shown as such (RFC 1034, section 3.6.2 has the " +
-		"name server signal an error; Unbound 1.26 answers likewise).",
+		"name server signal an error).",
 	world: func(w *lab.World) {
 		unsigned(w, "dane.example.", "* CNAME bogus;;mx A 192.0.2.1;;@ MX 10 mx")
 	},
