@@ -39,15 +39,16 @@ func (s *reloaded) fetching() *lister {
 	s.t.Cleanup(server.Close)
 	roots := x509.NewCertPool()
 	roots.AddCert(server.Certificate())
-	client := web.Client(web.Parts{Roots: roots, Lookup: s.lookUp,
+	carrier := web.Transport(web.Parts{Roots: roots, Lookup: s.lookUp,
 		Dial: func(ctx context.Context, network, _ string) (net.Conn, error) {
 			l.lookedUp.Add(1)
 			return (&net.Dialer{}).DialContext(ctx, network, server.Listener.Addr().String())
 		}})
 	// The lab has no example.com; the names of certificates are checked by package web's tests.
-	client.Transport.(*http.Transport).TLSClientConfig.ServerName = "example.com"
+	carrier.DisableKeepAlives = true // each fetch looks the name up
+	carrier.TLSClientConfig.ServerName = "example.com"
 	s.lists.Close()
-	s.lists = s.newLists(client)
+	s.lists = s.newLists(&http.Client{Transport: carrier})
 	s.lists.Start()
 	return l
 }

@@ -14,13 +14,11 @@ import (
 // followed.
 func (r *running) traceBy(cfg tracing.Settings) {
 	if old := r.tracer; !old.Settings().Equal(cfg) {
-		client := r.webClient()
-		carrier := client.Transport.(*http.Transport)
-		carrier.DisableKeepAlives = false
-		client.Transport = web.NewRenewed(carrier, cfg.Roots, cfg.Certificate)
-		client.CheckRedirect = func(*http.Request, []*http.Request) error {
-			return http.ErrUseLastResponse
-		}
+		carrier := web.Transport(web.Parts{Lookup: r.lookUp})
+		client := &http.Client{Transport: web.NewRenewed(carrier, cfg.Roots, cfg.Certificate),
+			CheckRedirect: func(*http.Request, []*http.Request) error {
+				return http.ErrUseLastResponse
+			}}
 		r.tracer = tracing.New(cfg, tracing.Parts{Web: client, Log: r.log, Guard: r.guard,
 			Counts: r.metrics.Traces, Version: version})
 		if r.tracer == nil {

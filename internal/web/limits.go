@@ -16,4 +16,6 @@ const (
 	// then must not hold up what waits behind it. A modem brings three times as much.
 	idleTime    = 30 * time.Second
 	minProgress = 64 << 10
+	// keepTime is how long a connection without requests stays open.
+	keepTime = 90 * time.Second
 )

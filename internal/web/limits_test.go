@@ -1,9 +1,16 @@
 package web
 
 import (
+	"bufio"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
+	"fmt"
 	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -60,4 +67,97 @@ func TestMinProgress(t *testing.T) {
 			}
 		})
 	}
+}
+
+// served returns the parts of a client whose connections lead to a function, over TLS.
+func served(t *testing.T, serve func(c *tls.Conn, q *http.Request)) Parts {
+	s := httptest.NewUnstartedServer(nil)
+	s.StartTLS() // for its certificate
+	s.Close()
+	roots := x509.NewCertPool()
+	roots.AddCert(s.Certificate())
+	dial := func(context.Context, string, string) (net.Conn, error) {
+		here, there := net.Pipe()
+		go func() {
+			c := tls.Server(there, &tls.Config{Certificates: s.TLS.Certificates})
+			defer there.Close()
+			q, err := http.ReadRequest(bufio.NewReader(c))
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			serve(c, q)
+		}()
+		return here, nil
+	}
+	return Parts{Dial: dial, Roots: roots}
+}
+
+// A server cannot hold a client up by the body of a redirect either, which http.Client reads before
+// it goes on.
+func TestMinProgressOfRedirects(t *testing.T) {
+	p := served(t, func(c *tls.Conn, q *http.Request) {
+		if q.URL.Path != "/" {
+			fmt.Fprint(c, "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nlist")
+			return
+		}
+		fmt.Fprint(c, "HTTP/1.1 302 Found\r\nLocation: /there\r\nContent-Length: 1000\r\n\r\n")
+		gone := make(chan struct{})
+		go func() {
+			_, _ = io.Copy(io.Discard, c)
+			close(gone)
+		}()
+		for range 1000 {
+			select {
+			case <-gone:
+				return
+			case <-time.After(5 * time.Second):
+			}
+			if _, err := c.Write([]byte{'a'}); err != nil {
+				return
+			}
+		}
+	})
+	synctest.Test(t, func(t *testing.T) {
+		begun := time.Now()
+		r, err := Client(p).Get("https://127.0.0.1/")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.Body.Close()
+		b, err := io.ReadAll(r.Body)
+		if took := time.Since(begun); err != nil || string(b) != "list" || took > idleTime {
+			t.Errorf("%q, %v after %v", b, err, took)
+		}
+	})
+}
+
+// A connection without requests is closed.
+func TestKeepTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		closed := make(chan time.Time)
+		p := served(t, func(c *tls.Conn, _ *http.Request) {
+			fmt.Fprint(c, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+			_, _ = io.Copy(io.Discard, c)
+			closed <- time.Now()
+		})
+		carrier := Transport(p)
+		defer carrier.CloseIdleConnections()
+		r, err := (&http.Client{Transport: carrier}).Get("https://127.0.0.1/")
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Body.Close()
+		begun := time.Now()
+		select {
+		case at := <-closed:
+			if kept := at.Sub(begun); kept != keepTime {
+				t.Errorf("it was kept for %v", kept)
+			}
+		case <-time.After(2 * keepTime):
+			t.Error("it is kept")
+			carrier.CloseIdleConnections()
+			<-closed
+		}
+	})
 }

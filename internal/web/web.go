@@ -27,17 +27,25 @@ type Parts struct {
 	Roots *x509.CertPool
 }
 
-// Client returns a client that speaks TLS with whoever the name belongs to, and with nobody else:
-// a server that refers to a place without TLS is not followed.
-func Client(p Parts) *http.Client {
+// Transport returns what carries requests to whoever the name belongs to, and to nobody else.
+// Connections stay open for later requests.
+func Transport(p Parts) *http.Transport {
 	if p.Dial == nil {
 		p.Dial = (&net.Dialer{}).DialContext
 	}
+	return &http.Transport{Proxy: http.ProxyFromEnvironment, DialContext: p.dial,
+		TLSClientConfig:     &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: p.Roots},
+		TLSHandshakeTimeout: connectTime, ResponseHeaderTimeout: idleTime,
+		IdleConnTimeout: keepTime}
+}
+
+// Client returns a client that speaks TLS with whoever the name belongs to, and with nobody else:
+// a server that refers to a place without TLS is not followed.
+func Client(p Parts) *http.Client {
+	carrier := Transport(p)
+	carrier.DisableKeepAlives = true
 	return &http.Client{
-		Transport: &http.Transport{Proxy: http.ProxyFromEnvironment, DialContext: p.dial,
-			TLSClientConfig:     &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: p.Roots},
-			TLSHandshakeTimeout: connectTime, ResponseHeaderTimeout: idleTime,
-			DisableKeepAlives: true},
+		Transport: bodiless{carrier},
 		CheckRedirect: func(r *http.Request, via []*http.Request) error {
 			if r.URL.Scheme != "https" || len(via) >= maxRedirects {
 				return fmt.Errorf("it refers to %s", r.URL)
@@ -45,6 +53,20 @@ func Client(p Parts) *http.Client {
 			return nil
 		},
 	}
+}
+
+// bodiless leaves out the bodies of redirects. http.Client reads them before it goes on, for as
+// long as a slow server likes, and no Body watches over that.
+type bodiless struct{ *http.Transport }
+
+// RoundTrip implements http.RoundTripper.
+func (b bodiless) RoundTrip(q *http.Request) (*http.Response, error) {
+	r, err := b.Transport.RoundTrip(q)
+	if err == nil && r.StatusCode/100 == 3 {
+		_ = r.Body.Close() // nothing of it is of use
+		r.Body = http.NoBody
+	}
+	return r, err
 }
 
 // dial connects to a host that the resolver looks up.
