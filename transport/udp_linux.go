@@ -34,9 +34,10 @@ func setUDPOptions(fd int, network string, wildcard bool) error {
 	return unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_PKTINFO, 1)
 }
 
-// ignorePathMTU has answers leave whole, whatever ICMP says: who forges a "packet too big" for a
-// client has every answer to it come in fragments, of which the second, without ports and ID, is
-// easily forged (RFC 9715, section 3.1, R3; CVE-2025-59024). Kernels before 3.15 go on as they do.
+// ignorePathMTU has answers leave whole up to the MTU of the interface, whatever ICMP says: who
+// forges a "packet too big" for a client has every answer to it come in fragments, of which the
+// second, without ports and ID, is easily forged (RFC 9715, section 3.1). Kernels before 3.15 go on
+// as they do.
 func ignorePathMTU(fd int, network string) {
 	level, option, omit := unix.IPPROTO_IP, unix.IP_MTU_DISCOVER, unix.IP_PMTUDISC_OMIT
 	if network == "udp6" {
