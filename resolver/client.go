@@ -65,6 +65,7 @@ func (r *Resolver) Start(ctx context.Context, q wire.Question, o Options, done f
 		c.tell(c.of(event.Question, q))
 	}
 	shared, realm := true, r.memory.at(cache.Key{Name: q.Name, Type: q.Type}).Realm
+	fleeting := false // an alias was not kept
 	a := r.chainOf(q, c.cd, func(k cache.Key) (*result, *cause.Failure) {
 		// what one of the aliases leads to may be for one network, or one realm, alone
 		shared = shared && !r.tailored(k.Name, k.Type) && r.memory.at(k).Realm == realm
@@ -75,17 +76,19 @@ func (r *Resolver) Start(ctx context.Context, q wire.Question, o Options, done f
 				return old, nil
 			}
 		}
+		fleeting = fleeting || f == nil && l.kind == wire.KindAlias && l.ttl() == 0
 		return l, f
 	})
-	if shared {
+	if shared && fleeting {
 		r.rememberLoop(a, c.cd)
 	}
 	c.answer(a)
 }
 
 // rememberLoop remembers of a client's own question that its aliases lead in a ring, or to no end
-// (RFC 9520, section 2.5), so that aliases without a TTL are not all asked for again with each query.
-// Names that the chain leads through are not concerned.
+// (RFC 9520, section 2.5), so that aliases without a TTL are not all asked for again with each
+// query: of those with one, the cache tells it. Names that the chain leads through are not
+// concerned.
 func (r *Resolver) rememberLoop(a *Answer, cd bool) {
 	q := a.Question
 	if a.RCode != wire.RCodeServFail ||

@@ -23,6 +23,8 @@ type ending struct {
 	room    [1]transport.Waiter
 }
 
+var _ transport.Watched = (*ending)(nil)
+
 // ended is the error of a context that has ended.
 type ended struct {
 	why *cause.Failure // nil: there was nothing more to do

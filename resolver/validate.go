@@ -175,8 +175,8 @@ func withSecurity(status wire.Security, sets []*wire.RRset) []*wire.RRset {
 // section 3.1.3).
 func expanded(s *wire.RRset) bool {
 	for d := range s.Sigs.All() {
-		if sig, err := wire.ParseRRSIGOf(s.Name, d); err == nil && int(sig.Labels) < s.Name.Labels() &&
-			!s.Name.IsWildcard() {
+		sig, err := wire.ParseRRSIGOf(s.Name, d)
+		if err == nil && int(sig.Labels) < s.Name.Labels() && !s.Name.IsWildcard() {
 			return true
 		}
 	}

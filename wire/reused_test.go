@@ -10,7 +10,8 @@ import (
 // it, nor those that cover none and so are a set of their own.
 func TestReusedMemoryBelongsToNoMessage(t *testing.T) {
 	signature := func(owner, fields string) string {
-		return owner + " 60 RRSIG " + fields + " 13 2 60 20300101000000 20200101000000 1 example. AAAA"
+		return owner + " 60 RRSIG " + fields +
+			" 13 2 60 20300101000000 20200101000000 1 example. AAAA"
 	}
 	m, err := Parse(message(t, "www.example. 60 A 192.0.2.1", signature("www.example.", "A"),
 		signature("alone.example.", "MX")))
@@ -18,8 +19,8 @@ func TestReusedMemoryBelongsToNoMessage(t *testing.T) {
 		t.Fatal(m, err)
 	}
 	for range 50 {
-		if _, err := Parse(message(t, signature("other.example.", "TXT"), signature("x.example.", "A"),
-			"y.example. 60 A 192.0.2.9")); err != nil {
+		if _, err := Parse(message(t, signature("other.example.", "TXT"),
+			signature("x.example.", "A"), "y.example. 60 A 192.0.2.9")); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -48,7 +49,8 @@ func TestReusedSignersName(t *testing.T) {
 			t.Errorf("for data of %s: %v, %v", owner, sig.Signer, err)
 		}
 	}
-	if n := testing.AllocsPerRun(20, func() { _, _ = ParseRRSIGOf(s.Name, s.Sigs.First()) }); n != 0 {
+	read := func() { _, _ = ParseRRSIGOf(s.Name, s.Sigs.First()) }
+	if n := testing.AllocsPerRun(20, read); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
 }

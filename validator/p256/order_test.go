@@ -68,8 +68,8 @@ func TestInverseModuloTheOrder(t *testing.T) {
 func TestProductsModuloTheOrder(t *testing.T) {
 	inverse := new(big.Int).ModInverse(new(big.Int).Lsh(big.NewInt(1), 256), bigOrder)
 	all := scalars()
-	for i, x := range append(all, new(big.Int).Sub(new(big.Int).Lsh(big.NewInt(1), 256), big.NewInt(1)),
-		bigOrder, new(big.Int)) {
+	largest := new(big.Int).Sub(new(big.Int).Lsh(big.NewInt(1), 256), big.NewInt(1))
+	for i, x := range append(all, largest, bigOrder, new(big.Int)) {
 		y := all[(i*7+3)%len(all)]
 		a, b := scalar(limbs(x)), scalar(limbs(y))
 		want := new(big.Int).Mul(x, y)
