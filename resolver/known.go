@@ -32,8 +32,8 @@ type Server struct {
 	Faults     []string // zones for which something is held against it
 }
 
-// KnownServers returns what is known of servers, in the order of their addresses, up to the limit,
-// and how many there would be without one.
+// KnownServers returns the state of servers, in the order of their addresses, up to the limit, and
+// how many there would be without one.
 func (r *Resolver) KnownServers(w Which) (list []Server, all int) {
 	now, of := r.clock.Now(), map[netip.Addr]bool{}
 	if !w.Zone.IsZero() {

@@ -1,4 +1,4 @@
-// Refreshes that bring something else than what was known.
+// Refreshes whose answer contradicts the cached data.
 
 package resolver_test
 
@@ -17,9 +17,9 @@ import (
 	"bailiwick/wire"
 )
 
-// RFC 2181, section 5.4.1: what a refresh brings for a question takes the place of what was known
-// of it, though that has not ended. Else it would be asked for again and again until then. Other
-// types of the name stay.
+// RFC 2181, section 5.4.1: the answer of a refresh replaces the cached data and denials of its
+// question, though their TTL has not ended. Else it would be asked for again and again until then.
+// Other types of the name stay.
 func TestRFC2181ARefreshReplacesWhatItContradicts(t *testing.T) {
 	const address, alias = "A 192.0.2.1", "CNAME www.unsigned.example."
 	const denied = "NXDOMAIN"

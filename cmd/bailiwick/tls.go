@@ -117,7 +117,7 @@ type seenFiles struct {
 // seenFile is what was seen of the files of a certificate.
 type seenFile struct {
 	leaf   *x509.Certificate
-	pool   *x509.CertPool // nil: it is no file of authorities
+	pool   *x509.CertPool // nil if it is not a file of authorities
 	broken broken         // while leaf is not what they hold now
 }
 

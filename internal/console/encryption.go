@@ -43,8 +43,8 @@ func NewEncryption(own Certificates, path string) (*Encryption, error) {
 	return e, err
 }
 
-// Refresh reads files again that have changed. After an error those in use stay in use.
-func (e *Encryption) Refresh() error {
+// reread reads files again that have changed. After an error those in use stay in use.
+func (e *Encryption) reread() error {
 	err := e.own.Refresh()
 	if e.clients != nil {
 		err = errors.Join(err, e.clients.Refresh())
@@ -58,7 +58,7 @@ func (e *Encryption) Refresh() error {
 func (e *Encryption) refresh(failed func(error)) *x509.CertPool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	text, err := "", e.Refresh()
+	text, err := "", e.reread()
 	if err != nil {
 		text = err.Error()
 	}
@@ -70,14 +70,14 @@ func (e *Encryption) refresh(failed func(error)) *x509.CertPool {
 }
 
 // Certificates returns the listener's own certificate, and the authority of its clients that ends
-// last, nil for none: those that the next connection has. What cannot be read the next connection
-// tells.
-func (e *Encryption) Certificates() (own, client *x509.Certificate) {
-	_ = e.Refresh()
+// last, nil for none: those that the next connection has. The error is why they are not what the
+// files hold now.
+func (e *Encryption) Certificates() (own, client *x509.Certificate, err error) {
+	err = e.reread()
 	if e.clients != nil {
 		client = e.clients.Leaf()
 	}
-	return e.own.All()[0].Leaf, client
+	return e.own.All()[0].Leaf, client, err
 }
 
 // config returns the settings of a connection. The handshake accepts clients without a certificate,

@@ -265,14 +265,14 @@ func TestEncryptionIsRenewed(t *testing.T) {
 	own.broken, own.cert = nil, next.issue("dns", time.Hour, func(c *x509.Certificate) {
 		c.IPAddresses = append(c.IPAddresses, []byte{127, 0, 0, 1})
 	})
-	if got, clients := o.api.access.Load().By.Certificates(); got != own.cert.Leaf ||
+	if got, clients, _ := o.api.access.Load().By.Certificates(); got != own.cert.Leaf ||
 		!clients.Equal(ours.cert) && !clients.Equal(next.cert) {
 		t.Errorf("before a connection: %v, %v", got.Subject, clients.Subject)
 	}
 	expect("with both", s, 200)
 	expect("of the next authority, with both", other, 200)
 	write(t, path, next)
-	if _, clients := o.api.access.Load().By.Certificates(); !clients.Equal(next.cert) {
+	if _, clients, _ := o.api.access.Load().By.Certificates(); !clients.Equal(next.cert) {
 		t.Error("the authority that was taken out of the file is still told of")
 	}
 	expect("on a connection that is open", s, 403)

@@ -25,7 +25,7 @@ func loadAdmin(cfg *config.Config) (*console.Encryption, config.Findings) {
 	if err != nil {
 		return nil, append(found, cfg.Error("admin.client_ca", "%v", err))
 	}
-	if _, clients := e.Certificates(); clients != nil {
+	if _, clients, _ := e.Certificates(); clients != nil {
 		found = append(found, aboutAuthority(cfg, namedFile{"admin.client_ca", c.ClientCA},
 			clients)...)
 	}

@@ -157,8 +157,8 @@ func (s *Snapshot) InForce(listeners, issued transport.CertificateSource) (
 		all = append(all, named)
 	}
 	if s.Admin != nil {
-		stale := s.Admin.Refresh() != nil
-		own, clients := s.Admin.Certificates()
+		own, clients, err := s.Admin.Certificates()
+		stale := err != nil
 		all = append(all, transport.NamedCertificate{Key: "admin.tls_certificate",
 			From: transport.FromFile, Leaf: own, Stale: stale})
 		if clients != nil {
