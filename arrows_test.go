@@ -133,6 +133,7 @@ var allowed = map[string][]string{
 	"internal/console":   {"wire", "internal/cause", "internal/guard", "internal/pemfile"},
 	"internal/discovery": {"wire", "internal/policy"},
 	"internal/lab":       {"transport"},
+	"internal/logtest":   {},
 	"internal/lab/labtest": {"wire", "internal/cause", "internal/event", "internal/lab",
 		"internal/policy", "cache", "trustanchor", "transport", "resolver"},
 	"internal/simulate": {"internal/cause", "internal/clock", "internal/event", "internal/lab",

@@ -19,6 +19,7 @@ import (
 
 	"bailiwick/internal/cause"
 	"bailiwick/internal/clock"
+	"bailiwick/internal/logtest"
 	"bailiwick/internal/state"
 	"bailiwick/wire"
 	"bailiwick/zone"
@@ -36,7 +37,7 @@ type kept struct {
 	*Keeper
 	t       testing.TB
 	primary *primary
-	log     strings.Builder
+	log     logtest.Log
 	spec    Zone
 }
 

@@ -20,6 +20,7 @@ import (
 	"bailiwick/internal/clock"
 	"bailiwick/internal/lab"
 	"bailiwick/internal/lab/labtest"
+	"bailiwick/internal/logtest"
 	"bailiwick/resolver"
 	"bailiwick/wire"
 	"bailiwick/zone"
@@ -32,7 +33,7 @@ type inLab struct {
 	keeper    *Keeper
 	primaries map[string]*primary // by zone
 	held, not *resolver.Resolver
-	log       strings.Builder
+	log       logtest.Log
 }
 
 // asked are the copies of a keeper as the resolver asks them.

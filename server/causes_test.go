@@ -22,6 +22,7 @@ import (
 
 	"bailiwick/internal/cause"
 	"bailiwick/internal/lab"
+	"bailiwick/internal/logtest"
 	"bailiwick/internal/observe"
 	"bailiwick/internal/policy"
 	"bailiwick/resolver"
@@ -464,7 +465,7 @@ var varied = strings.NewReplacer("{d}", `[0-9-]+T[0-9:]+Z`, "{k}", `[0-9]+`)
 // check asks for what has the cause, and compares what the client and the operator hear.
 func (c produced) check(t *testing.T) {
 	m := observe.New()
-	log := &lines{}
+	log := &logtest.Log{}
 	f := newFrontLogged(t, slog.New(slog.NewTextHandler(log, nil)), nil,
 		func(r *resolver.Config) {
 			withSubnets(r)

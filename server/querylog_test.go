@@ -12,6 +12,7 @@ import (
 
 	"bailiwick/internal/cause"
 	"bailiwick/internal/event"
+	"bailiwick/internal/logtest"
 	"bailiwick/internal/observe"
 	"bailiwick/internal/policy"
 	"bailiwick/internal/querylog"
@@ -21,27 +22,9 @@ import (
 	"bailiwick/wire"
 )
 
-// lines collects a log.
-type lines struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (l *lines) Write(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(b)
-}
-
-func (l *lines) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
-}
-
 // newLoggingFront is a front with a captured log that allows some clients and refuses others.
-func newLoggingFront(t *testing.T, level slog.Level) (*front, *quiet, *lines) {
-	log, q := &lines{}, &quiet{}
+func newLoggingFront(t *testing.T, level slog.Level) (*front, *quiet, *logtest.Log) {
+	log, q := &logtest.Log{}, &quiet{}
 	f := newFrontLogged(t, slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: level})),
 		nil,
 		func(*resolver.Config) {}, q)

@@ -1,11 +1,9 @@
 package transport
 
 import (
-	"bytes"
 	"crypto/tls"
 	"net"
 	"net/netip"
-	"sync"
 	"testing"
 	"time"
 )
@@ -42,22 +40,4 @@ func (c *testConn) ask(t *testing.T, label string) {
 
 func tlsClient(c net.Conn) net.Conn {
 	return tls.Client(c, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"dot"}})
-}
-
-// lockedWriter is a log that goroutines may write to while it is read.
-type lockedWriter struct {
-	mu sync.Mutex
-	w  *bytes.Buffer
-}
-
-func (l *lockedWriter) Write(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.w.Write(b)
-}
-
-func (l *lockedWriter) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.w.String()
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/pires/go-proxyproto"
 
 	"bailiwick/internal/cause"
+	"bailiwick/internal/logtest"
 )
 
 // proxyHeader returns a header of version 2 for a client.
@@ -114,8 +115,7 @@ func TestProxyHeaderBeforeOrInsideTLS(t *testing.T) {
 // A trusted proxy that sends no header, or a wrong one, is logged once. One that only checks
 // whether the port is open is not logged.
 func TestProxyFaultsAreLoggedOnce(t *testing.T) {
-	var log bytes.Buffer
-	out := &lockedWriter{w: &log}
+	out := &logtest.Log{}
 	trust := func(s *Spec) {
 		s.ProxyFrom = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
 		s.Log = slog.New(slog.NewTextHandler(out, nil))
@@ -243,8 +243,7 @@ func TestProxyHeadersThatNobodyAskedForAreRefused(t *testing.T) {
 				if p == UDP && name == "version 1" {
 					continue
 				}
-				var log bytes.Buffer
-				out := &lockedWriter{w: &log}
+				out := &logtest.Log{}
 				at, h, w := listener(t, p, func(s *Spec) {
 					s.Log = slog.New(slog.NewTextHandler(out, nil))
 				})

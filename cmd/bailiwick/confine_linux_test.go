@@ -401,11 +401,11 @@ func TestProcessUser(t *testing.T) {
 	if out, err := runCtl(t, socket, "upgrade"); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	next := pidOf(t, socket)
-	check(next)
-	if err := <-ended; err != nil {
+	if err := <-ended; err != nil { // until then it may be the former process that is asked
 		t.Error(err)
 	}
+	next := pidOf(t, socket)
+	check(next)
 	if err := syscall.Kill(next, syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}

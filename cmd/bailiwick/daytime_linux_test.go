@@ -1,41 +1,28 @@
 package main
 
 import (
-	"bytes"
 	"fmt"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"bailiwick/internal/clock"
 	"bailiwick/internal/config"
 	"bailiwick/internal/lab"
+	"bailiwick/internal/logtest"
 	"bailiwick/internal/observe"
 	"bailiwick/internal/snapshot"
 )
 
 // lines is a log that is read while it is written.
-type lines struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-// Write implements io.Writer.
-func (l *lines) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
+type lines struct{ logtest.Log }
 
 // has waits until a text is in the log.
 func (l *lines) has(t *testing.T, text string) {
 	t.Helper()
 	var all string
 	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
-		l.mu.Lock()
-		all = l.b.String()
-		l.mu.Unlock()
+		all = l.String()
 		if strings.Contains(all, text) {
 			return
 		}
@@ -106,7 +93,7 @@ func TestClockThatIsSetIsLogged(t *testing.T) {
 	s.expect("www.secure.example.", "NOERROR+ad")
 	s.clock.(*clock.Fake).Step(-2 * time.Hour)
 	log.has(t, `msg="the time of day was set" by=-2h0m0s`)
-	if strings.Contains(log.b.String(), "the clock is wrong") {
-		t.Error(log.b.String())
+	if strings.Contains(log.String(), "the clock is wrong") {
+		t.Error(log.String())
 	}
 }

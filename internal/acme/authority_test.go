@@ -31,6 +31,7 @@ import (
 	"github.com/miekg/dns"
 
 	"bailiwick/internal/clock"
+	"bailiwick/internal/logtest"
 	"bailiwick/internal/pemfile"
 	"bailiwick/internal/state"
 	"bailiwick/wire"
@@ -248,31 +249,11 @@ type world struct {
 	*Manager
 	authority *authority
 	clock     *clock.Fake
-	log       *lines
+	log       *logtest.Log
 	port      int
 	dir       string
 	settings  Settings
 	servers   []netip.AddrPort // of the zone
-}
-
-// lines is a log whose lines can be looked for.
-type lines struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-// Write implements io.Writer.
-func (l *lines) Write(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(b)
-}
-
-// has reports whether a text was logged.
-func (l *lines) has(text string) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return strings.Contains(l.text.String(), text)
 }
 
 // newWorld makes a world whose manager has not begun yet.
@@ -282,7 +263,7 @@ func newWorld(t *testing.T, nonces int, accounts map[string]string) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{T: t, clock: clock.NewFake(time.Now()), log: &lines{}, dir: t.TempDir(),
+	w := &world{T: t, clock: clock.NewFake(time.Now()), log: &logtest.Log{}, dir: t.TempDir(),
 		port: l.Addr().(*net.TCPAddr).Port}
 	w.authority = newAuthority(t, w.port, nonces, accounts)
 	w.settings = Settings{Roots: pemfile.Fixed(w.authority.own), Config: Config{Agreed: true,
@@ -340,7 +321,7 @@ func (w *world) until(what string, is func() bool) {
 	w.Helper()
 	for end := time.Now().Add(patience); !is(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(end) {
-			w.Fatalf("%s: it has not come; %+v\n%s", what, w.Status(), w.log.text.String())
+			w.Fatalf("%s: it has not come; %+v\n%s", what, w.Status(), w.log.String())
 		}
 	}
 }

@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -20,39 +19,22 @@ import (
 	"bailiwick/internal/cause"
 	"bailiwick/internal/counter"
 	"bailiwick/internal/dnstap/dnstaptest"
+	"bailiwick/internal/logtest"
 	"bailiwick/internal/querylog"
 	"bailiwick/transport"
 	"bailiwick/wire"
 )
 
-// journal collects log lines.
-type journal struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (j *journal) Write(b []byte) (int, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.text.Write(b)
-}
-
-func (j *journal) count(text string) int {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return strings.Count(j.text.String(), text)
-}
-
 // tapped is a tap at work, what it counts and what it logs.
 type tapped struct {
 	*Tap
 	counts *counter.Outcomes
-	log    *journal
+	log    *logtest.Log
 }
 
 func open(t *testing.T, cfg Config) *tapped {
 	t.Helper()
-	n := &tapped{counts: &counter.Outcomes{}, log: &journal{}}
+	n := &tapped{counts: &counter.Outcomes{}, log: &logtest.Log{}}
 	s, err := NewSender(cfg, Parts{Log: slog.New(slog.NewTextHandler(n.log, nil)),
 		Counts: n.counts})
 	if err != nil {
@@ -334,7 +316,9 @@ func TestReaderThatComesLate(t *testing.T) {
 	cfg.Socket = filepath.Join(t.TempDir(), "s")
 	n := open(t, cfg)
 	n.send(0, 10)
-	until(t, "a line in the log", func() bool { return n.log.count("messages are lost") == 1 })
+	until(t, "a line in the log", func() bool {
+		return strings.Count(n.log.String(), "messages are lost") == 1
+	})
 	if n.Problem() == "" {
 		t.Error("no problem is told")
 	}
@@ -342,8 +326,8 @@ func TestReaderThatComesLate(t *testing.T) {
 	for i := range 10 {
 		until(t, "messages that waited", has(r, i))
 	}
-	if n.log.count("messages are lost") != 1 || n.counts.Lost.Load() != 0 {
-		t.Errorf("%d lost: %s", n.counts.Lost.Load(), n.log.text.String())
+	if strings.Count(n.log.String(), "messages are lost") != 1 || n.counts.Lost.Load() != 0 {
+		t.Errorf("%d lost: %s", n.counts.Lost.Load(), n.log.String())
 	}
 }
 
