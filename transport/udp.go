@@ -173,8 +173,8 @@ func (l *udpListener) introduce(in []byte, from netip.AddrPort) (packet []byte, 
 	if by := l.spec.now.Load().ProxyFrom; len(by) == 0 || !trusted(by, from.Addr()) {
 		// A query has none of these bits, and so costs no more (RFC 1035, section 4.1.1: Opcode).
 		if len(in) > 2 && in[2]&0x78 != 0 && beginsLikeProxy(in) {
-			l.spec.Observer.Fault(UDP, cause.ProxyHeader)
 			l.spec.unbidden(from.Addr())
+			l.spec.Observer.Fault(UDP, cause.ProxyHeader)
 			return nil, Client{}, false
 		}
 		return in, UDP.client(from), true
@@ -184,11 +184,11 @@ func (l *udpListener) introduce(in []byte, from netip.AddrPort) (packet []byte, 
 		from, ok = proxied(h, from)
 	}
 	if !ok {
-		l.spec.Observer.Fault(UDP, cause.ProxyHeader)
 		if err == nil {
 			err = errNoHeader
 		}
 		l.spec.badProxy(from.Addr(), err)
+		l.spec.Observer.Fault(UDP, cause.ProxyHeader)
 	}
 	return packet, UDP.client(from), ok
 }
